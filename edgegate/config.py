@@ -1,0 +1,164 @@
+"""The configuration as frozen, validated values. `config_file.load` reads one from YAML.
+
+Every section forbids unknown keys and does not convert types: `"17"` is not a pin.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+MAX_RETENTION_DAYS = 90
+SOURCES = {"v4l2": "a device, as v4l2:/dev/video0", "frames": "a folder", "video": "a file", "demo": ""}
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+
+
+def _resolve(value: object, info: ValidationInfo) -> object:
+    """A path, relative to the configuration file's folder."""
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise PydanticCustomError("path", "must be a path")
+    base = (info.context or {}).get("base", Path())
+    try:
+        path = Path(base) / Path(value).expanduser()
+    except RuntimeError:
+        raise PydanticCustomError("path", "must be a path; this machine knows no such user") from None
+    if not path.name:
+        raise PydanticCustomError("path", "must name a file, not the root of the disk")
+    return path
+
+
+def _public_key(path: Path) -> Path:
+    """`.key` beside it is where the private part goes."""
+    if path.suffix == ".key":
+        raise PydanticCustomError("path", "must be a public key, which does not end in .key")
+    return path
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("text", "must be one line of printable characters")
+    return text
+
+
+def _source(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        raise PydanticCustomError("source", "must be text such as v4l2:/dev/video0")
+    kind, _, argument = value.partition(":")
+    if kind not in SOURCES:
+        raise PydanticCustomError("source", "must be one of {kinds}", {"kinds": ", ".join(SOURCES)})
+    if bool(argument) != bool(SOURCES[kind]):
+        raise PydanticCustomError(
+            "source", "{kind} takes {what}", {"kind": kind, "what": SOURCES[kind] or "nothing after it"}
+        )
+    return f"{kind}:{_resolve(argument, info)}" if argument else kind
+
+
+def _pack(value: object, info: ValidationInfo) -> object:
+    """`auto` and names stay as they are; whatever has a slash is a directory."""
+    if isinstance(value, str) and "/" in value:
+        return str(_resolve(value, info))
+    return value
+
+
+Where = Annotated[Path, BeforeValidator(_resolve)]
+PublicKey = Annotated[Where, AfterValidator(_public_key)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Pin = Annotated[int, Field(ge=0, le=27)]
+
+
+class Hold(Section):
+    granted_s: Seconds = 2.0
+    refer_s: Seconds = 20.0
+    alarm_s: Seconds = 15.0
+
+
+class Gate(Section):
+    name: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)] = "Porte A"
+    language: Literal["fr", "en"] = "fr"
+    hold: Hold = Hold()
+
+
+class Camera(Section):
+    source: Annotated[str, BeforeValidator(_source)] = "v4l2:/dev/video0"
+    width: Annotated[int, Field(ge=160, le=4096)] = 1280
+    height: Annotated[int, Field(ge=120, le=4096)] = 720
+    fps: Annotated[float, Field(gt=0, le=120)] = 15.0
+    max_age_s: Annotated[float, Field(gt=0, le=10)] = 1.0
+    pace: Literal["real", "fast"] = "real"
+
+    @property
+    def kind(self) -> str:
+        return self.source.partition(":")[0]
+
+    @property
+    def argument(self) -> str:
+        return self.source.partition(":")[2]
+
+
+class QrReader(Section):
+    kind: Literal["qr"]
+    decoder: Literal["zxing", "pyzbar", "both"] = "both"
+
+
+class StdinReader(Section):
+    kind: Literal["stdin"]
+
+
+Reader = Annotated[QrReader | StdinReader, Field(discriminator="kind")]
+
+
+class Badges(Section):
+    readers: Annotated[tuple[Reader, ...], Field(strict=False, min_length=1, max_length=8)] = (QrReader(kind="qr"),)
+    issuers: Annotated[tuple[PublicKey, ...], Field(strict=False, min_length=1, max_length=16)] = (Path("issuer.pub"),)
+    allow_plain: Literal[False] = False
+
+
+class Faces(Section):
+    pack: Annotated[str, BeforeValidator(_pack), Field(min_length=1)] = "auto"
+    models_dir: Where = Path("models")
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 3.0
+    min_probes: Annotated[int, Field(ge=1, le=50)] = 3
+    target_fmr: Annotated[float, Field(ge=1e-6, le=1e-2)] = 1e-4
+
+
+class Signals(Section):
+    pins: Literal["mock", "lgpio"] = "mock"
+    green: Pin = 17
+    amber: Pin = 27
+    red: Pin = 22
+    buzzer: Pin = 23
+    acknowledge: Pin = 24
+    diary: Pin = 25
+    buzzer_max_s: Seconds = 15.0
+
+
+class Vault(Section):
+    path: Where = Path("vault.db")
+    site_secret: Where = Path("site.key")
+
+
+class Journal(Section):
+    path: Where = Path("journal.db")
+    retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] = 30
+
+
+class Config(Section):
+    """One gate. `file` is where it was read from."""
+
+    file: Path = Field(default=Path("config.yaml"), exclude=True)
+    gate: Gate = Gate()
+    camera: Camera = Camera()
+    badges: Badges = Badges()
+    faces: Faces = Faces()
+    signals: Signals = Signals()
+    vault: Vault = Vault()
+    journal: Journal = Journal()
+
+
+PIN_KEYS = ("green", "amber", "red", "buzzer", "acknowledge", "diary")

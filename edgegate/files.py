@@ -1,0 +1,97 @@
+"""Small files that must not be half-written, readable by others, or larger than they should be."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edgegate.errors import EdgeGateError
+
+
+def read_small(path: Path, limit: int, *, missing: str) -> bytes:
+    """At most `limit` bytes of a file; `missing` says what to do when it is not there."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except FileNotFoundError:
+        raise EdgeGateError("does not exist", where=str(path), next=missing) from None
+    except OSError as error:
+        raise EdgeGateError(
+            f"cannot be read ({error.strerror})", where=str(path), next="check the path and its permissions"
+        ) from None
+    if len(data) > limit:
+        raise EdgeGateError(f"is larger than {limit} bytes", where=str(path), next="this is another kind of file")
+    return data
+
+
+def exists(path: Path) -> bool:
+    """Is there anything of this name? Raises EdgeGateError for a name that no disk takes."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise EdgeGateError(
+            f"cannot be looked at ({error.strerror})", where=str(path), next="give another name, or check permissions"
+        ) from None
+    return True
+
+
+def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:
+    """Write a file that only its owner may read (0600), whole or not at all; refuses to overwrite unless told."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if replace:
+            part.replace(path)
+        else:
+            _take_name(part, path)
+    except FileExistsError:
+        raise EdgeGateError(
+            "exists already", where=str(path), next="name another file, or move this one away"
+        ) from None
+    except OSError as error:
+        raise EdgeGateError(
+            f"cannot be written ({error.strerror})", where=str(path), next="check folder, permissions and space"
+        ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _take_name(part: Path, path: Path) -> None:
+    try:
+        os.link(part, path)  # unlike a rename, this fails where the name is taken
+    except OSError as error:
+        # FAT, as on a USB stick, knows no links.
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP) or exists(path):
+            raise
+        part.rename(path)
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a lock on a file, so that two daemons never drive one gate; the system drops it with the process."""
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise EdgeGateError(
+            f"cannot be made ({error.strerror})", where=str(path), next="check the folder and its permissions"
+        ) from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise EdgeGateError(
+                "another EdgeGate runs this gate already", where=str(path), next="stop that one first"
+            ) from None
+        yield
+    finally:
+        os.close(lock)

@@ -1,0 +1,1 @@
+"""Sealed templates, statuses and consents, on the device and nowhere else."""

@@ -1,0 +1,252 @@
+"""Port `Vault`: sealed templates, statuses and consents. What is SQLite's own is in tests/test_vault.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgegate.errors import EdgeGateError, TemplateUnreadable
+from edgegate.model import Consent, Standing, Status
+from edgegate.ports import Vault
+from edgegate.vault.store import SqliteVault
+from tests.contracts.kit import (
+    CONSENT,
+    DAY_S,
+    NOW,
+    PACK,
+    SECRET,
+    YEAR_S,
+    card_number,
+    credential,
+    said,
+    template,
+)
+
+OPENERS: dict[str, Callable[[Path], Vault]] = {
+    "sqlite": lambda folder: SqliteVault(folder / "vault.db", SECRET, create=True)
+}
+
+
+@pytest.fixture(params=OPENERS)
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Vault]]:
+    """Opens each adapter's store, again and again: the same one each time."""
+    made: list[Vault] = []
+
+    def again() -> Vault:
+        made.append(OPENERS[request.param](tmp_path))
+        return made[-1]
+
+    yield again
+    for vault in made:
+        vault.close()
+
+
+@pytest.fixture
+def vault(opened: Callable[[], Vault]) -> Vault:
+    """An empty vault."""
+    return opened()
+
+
+def volunteer(vault: Vault, number: int = 0, consent: Consent = CONSENT, expires: int = NOW + YEAR_S) -> bytes:
+    badge = credential(number, expires=expires)
+    return vault.enrol(badge, card_number=card_number(number), template=template(number), consent=consent, now=NOW)
+
+
+def diary(vault: Vault, number: int = 0, expires: int = NOW + YEAR_S) -> bytes:
+    badge = credential(number, expires=expires)
+    return vault.enrol(badge, card_number=card_number(number), template=None, consent=None, now=NOW)
+
+
+def test_a_stranger_is_unknown(vault: Vault) -> None:
+    """A badge that was never enrolled here has a handle and nothing else."""
+    badge = credential()
+    assert Standing(vault.handle_of(badge.badge_id), Status.UNKNOWN) == vault.standing(badge)
+    with pytest.raises(TemplateUnreadable):
+        vault.unseal(badge, PACK)
+
+
+def test_a_volunteer_is_kept_whole(opened: Callable[[], Vault]) -> None:
+    """Status, expiry, consent, pack and template are there, also for who opens the vault later."""
+    handle = volunteer(opened())
+    badge = credential()
+    for vault in (opened(), opened()):
+        assert handle == vault.handle_of(badge.badge_id)
+        assert Standing(handle, Status.VOLUNTEER, badge.expires, CONSENT, PACK) == vault.standing(badge)
+        assert np.array_equal(template().vector, vault.unseal(badge, PACK).vector)
+
+
+def test_a_diary_badge_has_neither_template_nor_consent(vault: Vault) -> None:
+    """Who does not volunteer leaves a status and an expiry, no more."""
+    handle = diary(vault)
+    assert Standing(handle, Status.DIARY, NOW + YEAR_S) == vault.standing(credential())
+    with pytest.raises(TemplateUnreadable):
+        vault.unseal(credential(), PACK)
+
+
+def test_handles_differ_between_badges(vault: Vault) -> None:
+    """Thirty-two bytes each, none like another, and none shows the badge's number."""
+    handles = {diary(vault, number) for number in range(20)}
+    assert 20 == len(handles)
+    assert {32} == {len(handle) for handle in handles}
+    assert not any(credential(number).badge_id in handle for number in range(20) for handle in handles)
+
+
+def test_a_template_opens_with_its_own_badge_only(vault: Vault) -> None:
+    """Another key under the same number, a badge without its key, or another pack: unreadable, in one line."""
+    volunteer(vault)
+    badge = credential()
+    for other, pack in (
+        (replace(badge, badge_key=credential(1).badge_key), PACK),
+        (replace(badge, badge_key=None), PACK),
+        (credential(1), PACK),
+        (badge, "another/pack"),
+    ):
+        with pytest.raises(TemplateUnreadable) as caught:
+            vault.unseal(other, pack)
+        said(caught.value)
+
+
+def test_a_template_handed_out_is_a_copy(vault: Vault) -> None:
+    """Wiping what one presentation was given does not harm the next."""
+    volunteer(vault)
+    vault.unseal(credential(), PACK).wipe()
+    assert np.array_equal(template().vector, vault.unseal(credential(), PACK).vector)
+
+
+def test_template_and_consent_go_together(vault: Vault) -> None:
+    """No template without a consent, no consent without a template, and no template under no key: nothing is kept."""
+    badge = credential()
+    for wrong in (
+        {"template": template(), "consent": None},
+        {"template": None, "consent": CONSENT},
+    ):
+        with pytest.raises(EdgeGateError) as caught:
+            vault.enrol(badge, card_number=card_number(), now=NOW, **wrong)
+        said(caught.value)
+    with pytest.raises(EdgeGateError):
+        keyless = credential(keyed=False)
+        vault.enrol(keyless, card_number=card_number(), template=template(), consent=CONSENT, now=NOW)
+    assert [] == vault.entries()
+
+
+def test_a_badge_is_enrolled_once(vault: Vault) -> None:
+    """A second enrolment of a badge is refused and changes nothing."""
+    volunteer(vault)
+    with pytest.raises(EdgeGateError) as caught:
+        diary(vault)
+    said(caught.value)
+    assert Status.VOLUNTEER == vault.standing(credential()).status
+
+
+def test_a_revoked_badge_cannot_be_enrolled_again(vault: Vault) -> None:
+    """What was refused stays refused: the way back is a new badge."""
+    vault.revoke(volunteer(vault))
+    with pytest.raises(EdgeGateError):
+        volunteer(vault)
+    assert Status.REVOKED == vault.standing(credential()).status
+
+
+def test_finding_by_card_number_and_handle(vault: Vault) -> None:
+    """The number on the card, the whole handle, and its first twelve digits in either case find one badge."""
+    handles = [volunteer(vault, number) for number in range(3)]
+    for number, handle in enumerate(handles):
+        digits = handle.hex()
+        for who in (card_number(number), digits, digits[:12], digits[:12].upper(), f" {digits[:20]} "):
+            assert vault.standing(credential(number)) == vault.find(who)
+
+
+@pytest.mark.parametrize("who", ["", "99999999", "f" * 11, "0" * 12, "g" * 12, "é", "%", "_" * 12, "x" * 5000, "\0"])
+def test_finding_nobody_is_said_in_one_line(vault: Vault, who: str) -> None:
+    """What names no badge is an error with a way on, never the wrong badge."""
+    volunteer(vault)
+    with pytest.raises(EdgeGateError) as caught:
+        vault.find(who)
+    assert len(said(caught.value)) < 300
+
+
+def test_too_short_a_handle_is_not_searched(vault: Vault) -> None:
+    """Eleven digits of a handle name nobody, though only one badge has them."""
+    digits = volunteer(vault).hex()
+    with pytest.raises(EdgeGateError):
+        vault.find(digits[:11])
+
+
+def test_a_revoked_badge_loses_its_template_at_once(opened: Callable[[], Vault]) -> None:
+    """It is known and refused, found by its card, and nothing of the face or the consent is left."""
+    vault = opened()
+    handle = volunteer(vault)
+    volunteer(vault, 1)
+    vault.revoke(handle)
+    vault.revoke(handle)
+    for seen in (vault, opened()):
+        assert Standing(handle, Status.REVOKED, NOW + YEAR_S) == seen.standing(credential())
+        assert handle == seen.find(card_number()).handle
+        assert Status.VOLUNTEER == seen.standing(credential(1)).status
+        with pytest.raises(TemplateUnreadable):
+            seen.unseal(credential(), PACK)
+
+
+@pytest.mark.parametrize("kind", [volunteer, diary])
+def test_an_erased_badge_leaves_only_its_refusal(vault: Vault, kind: Callable[[Vault], bytes]) -> None:
+    """Handle, refusal and expiry stay; the card number names nobody any more."""
+    handle = kind(vault)
+    vault.erase(handle)
+    assert Standing(handle, Status.REVOKED, NOW + YEAR_S) == vault.standing(credential())
+    assert handle == vault.find(handle.hex()).handle
+    with pytest.raises(EdgeGateError):
+        vault.find(card_number())
+    with pytest.raises(TemplateUnreadable):
+        vault.unseal(credential(), PACK)
+
+
+def test_revoking_or_erasing_nobody_is_an_error(vault: Vault) -> None:
+    """A handle the vault does not have is told, so that nobody believes a badge was refused."""
+    for act in (vault.revoke, vault.erase):
+        with pytest.raises(EdgeGateError) as caught:
+            act(bytes(32))
+        said(caught.value)
+
+
+def test_entries_are_all_there_is(vault: Vault) -> None:
+    """Every badge once, as `standing` tells it."""
+    volunteer(vault, 0)
+    diary(vault, 1)
+    vault.revoke(volunteer(vault, 2))
+    expected = [vault.standing(credential(number)) for number in range(3)]
+    entries = vault.entries()
+    assert 3 == len(entries)
+    assert all(entry in entries for entry in expected)
+
+
+def test_purging_drops_what_is_past_its_date(vault: Vault) -> None:
+    """Expired badges go, revoked ones too; an expired consent takes the template along; the rest stays."""
+    lapsing = replace(CONSENT, expires=NOW + DAY_S)
+    volunteer(vault, 0)
+    volunteer(vault, 1, lapsing)
+    diary(vault, 2, NOW + DAY_S)
+    vault.revoke(volunteer(vault, 3, lapsing, NOW + DAY_S))
+    assert 0 == vault.purge(NOW + DAY_S - 1)
+    assert 3 == vault.purge(NOW + DAY_S)
+    assert 0 == vault.purge(NOW + DAY_S)
+    wanted = [Status.VOLUNTEER, Status.DIARY, Status.UNKNOWN, Status.UNKNOWN]
+    assert wanted == [vault.standing(credential(number)).status for number in range(4)]
+    assert Standing(vault.handle_of(credential(1).badge_id), Status.DIARY, NOW + YEAR_S) == vault.standing(
+        credential(1)
+    )
+    with pytest.raises(TemplateUnreadable):
+        vault.unseal(credential(1), PACK)
+    assert np.array_equal(template().vector, vault.unseal(credential(), PACK).vector)
+
+
+def test_the_lockdown_outlives_a_restart(opened: Callable[[], Vault]) -> None:
+    """Off at first; set by one, seen by another at once and after a restart; lifted the same way."""
+    first, second = opened(), opened()
+    assert not first.locked()
+    for on in (True, True, False):
+        first.set_locked(on)
+        assert on is second.locked()
+        assert on is opened().locked()

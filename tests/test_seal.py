@@ -1,0 +1,208 @@
+"""Sealing: a template opens with its own badge, on its own site, for its own pack, unaltered; nothing shows secrets."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import cbor2
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from edgegate.badges import issuer
+from edgegate.errors import EdgeGateError, TemplateUnreadable
+from edgegate.model import Code, Template, Vector
+from edgegate.vault import secret
+from edgegate.vault.seal import card_hash, handle, seal, unseal
+from edgegate.vault.secret import SiteSecret
+from tests.contracts.kit import NOW, PACK, SECRET, credential, keys, said, template
+
+KEY, BADGE_ID = bytes(range(32)), bytes(range(16))
+SEALED = seal(template(), KEY, BADGE_ID, SECRET)
+
+
+def flipped(data: bytes) -> list[bytes]:
+    """The same bytes with one bit changed, for each bit."""
+    return [data[:at] + bytes([data[at] ^ (1 << bit)]) + data[at + 1 :] for at in range(len(data)) for bit in range(8)]
+
+
+def refused(
+    sealed: bytes = SEALED,
+    key: bytes = KEY,
+    badge_id: bytes = BADGE_ID,
+    pack_id: str = PACK,
+    site: SiteSecret = SECRET,
+) -> bool:
+    """Does it stay closed, with one line that says so?"""
+    try:
+        unseal(sealed, key, badge_id, pack_id, site)
+    except TemplateUnreadable as error:
+        return bool(said(error))
+    return False
+
+
+def test_it_opens_as_it_was_sealed() -> None:
+    """With the right badge, pack and site: the same numbers, writable so that they can be wiped."""
+    assert not refused()
+    opened = unseal(SEALED, KEY, BADGE_ID, PACK, SECRET)
+    assert np.array_equal(template().vector, opened.vector)
+    assert np.float32 == opened.vector.dtype
+    assert PACK == opened.pack_id
+    opened.wipe()
+    assert not opened.vector.any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    npst.arrays(np.float32, st.integers(1, 512), elements=st.floats(-10, 10, width=32)),
+    st.binary(min_size=32, max_size=32),
+    st.binary(min_size=16, max_size=16),
+    st.text(max_size=40),
+)
+def test_any_template_under_any_key_comes_back(vector: Vector, key: bytes, badge_id: bytes, pack_id: str) -> None:
+    """For whatever engine and badge: sealing loses nothing."""
+    sealed = seal(Template(vector, pack_id), key, badge_id, SECRET)
+    assert np.array_equal(vector, unseal(sealed, key, badge_id, pack_id, SECRET).vector)
+
+
+def test_a_key_wrong_by_one_bit_opens_nothing() -> None:
+    """Each bit of the badge key counts."""
+    assert all(refused(key=key) for key in flipped(KEY))
+
+
+def test_a_site_secret_wrong_by_one_bit_opens_nothing() -> None:
+    """Each bit of the site secret counts: a badge found elsewhere opens nothing stolen here."""
+    assert all(refused(site=SiteSecret(value)) for value in flipped(SECRET.value))
+
+
+def test_another_badge_opens_nothing() -> None:
+    """The same key under another number: a template cannot be moved to another row."""
+    assert all(refused(badge_id=badge_id) for badge_id in flipped(BADGE_ID))
+
+
+@pytest.mark.parametrize("pack_id", ["", PACK + " ", PACK[:-1], PACK.upper(), "dlib/0123456789ab"])
+def test_another_pack_opens_nothing(pack_id: str) -> None:
+    """Numbers of one recogniser mean nothing to another."""
+    assert refused(pack_id=pack_id)
+
+
+def test_any_altered_bit_is_found() -> None:
+    """In nonce, ciphertext or tag."""
+    assert all(refused(sealed) for sealed in flipped(SEALED))
+
+
+def test_a_cut_or_longer_text_is_refused() -> None:
+    """Every shorter length, and one byte more."""
+    assert all(refused(SEALED[:length]) for length in range(len(SEALED)))
+    assert refused(SEALED + b"\0")
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\0\0", np.array([np.nan, 1], "<f4").tobytes(), np.array([np.inf]).tobytes()])
+def test_numbers_that_cannot_be_compared_are_refused(body: bytes) -> None:
+    """Properly sealed, but no template: nothing, part of a number, or numbers that are none."""
+    key = HKDF(algorithm=hashes.SHA256(), length=32, salt=SECRET.value, info=b"edgegate/template/1").derive(KEY)
+    nonce = bytes(12)
+    assert refused(nonce + AESGCM(key).encrypt(nonce, body, cbor2.dumps([1, BADGE_ID, PACK])))
+
+
+def test_the_form_is_the_one_that_is_documented() -> None:
+    """AES-256-GCM, key from HKDF-SHA256, nonce in front, badge and pack bound in: another program can open it."""
+    key = HKDF(algorithm=hashes.SHA256(), length=32, salt=SECRET.value, info=b"edgegate/template/1").derive(KEY)
+    plain = AESGCM(key).decrypt(SEALED[:12], SEALED[12:], cbor2.dumps([1, BADGE_ID, PACK]))
+    assert template().vector.astype("<f4").tobytes() == plain
+
+
+def test_sealing_twice_gives_two_texts() -> None:
+    """The nonce is fresh each time, so equal templates cannot be told from outside."""
+    texts = {seal(template(), KEY, BADGE_ID, SECRET) for _ in range(50)}
+    assert 50 == len(texts) == len({text[:12] for text in texts})
+
+
+def test_handles_and_card_hashes_need_the_site_secret() -> None:
+    """They differ between badges, between sites and from each other, and show nothing of what they stand for."""
+    other = SiteSecret(bytes(32))
+    number = BADGE_ID.decode("latin-1")
+    hashed = {
+        handle(SECRET, BADGE_ID),
+        handle(other, BADGE_ID),
+        handle(SECRET, BADGE_ID[::-1]),
+        card_hash(SECRET, number),
+        card_hash(other, number),
+    }
+    assert 5 == len(hashed)
+    assert handle(SECRET, BADGE_ID) == handle(SiteSecret(SECRET.value), BADGE_ID)
+    assert not any(BADGE_ID in value for value in hashed)
+
+
+def test_nothing_that_is_printed_shows_a_secret(tmp_path: Path) -> None:
+    """Badge keys, numbers, codes, templates, the site secret, the issuer's key: not in `repr`, `str` or a log line."""
+    pub = tmp_path / "issuer.pub"
+    issuer.create(pub, "School", None)
+    signer = issuer.load_private(pub, None)
+    private = (tmp_path / "issuer.key").read_text("utf-8").splitlines()[2]
+    badge = replace(credential(), sealed_template=b"sealed bytes here")
+    text = keys().sign(credential())
+    assert badge.badge_key is not None
+    holders: dict[object, list[bytes | str]] = {
+        badge: [badge.badge_id, badge.badge_key, b"sealed bytes here"],
+        Code(text): [text, text[4:20], text[-20:]],
+        SECRET: [SECRET.value],
+        signer: [private],
+    }
+    reference = template()
+    shown = [(f"{reference!r} {reference} {reference:}", [f"{reference.vector[0]:.3f}", str(reference.vector[0])])]
+    for holder, hidden in holders.items():
+        shown.append((f"{holder!r} {holder} {[holder]} {holder:}", [*map(str, hidden)]))
+        shown[-1][1].extend(value.hex() for value in hidden if isinstance(value, bytes))
+        shown[-1][1].extend(repr(value)[2:14] for value in hidden if isinstance(value, bytes))
+    for printed, secrets in shown:
+        assert printed.strip()
+        assert [] == [hidden for hidden in secrets if hidden in printed]
+    assert str(NOW) in repr(badge)  # what is no secret is there: the test reads the right text
+
+
+def test_the_site_secret_is_private_and_made_once(tmp_path: Path) -> None:
+    """32 random bytes in a file of 0600, which is not overwritten."""
+    path = tmp_path / "site.key"
+    secret.create(path)
+    made = secret.load(path)
+    assert 32 == len(made.value)
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    with pytest.raises(EdgeGateError) as caught:
+        secret.create(path)
+    said(caught.value)
+    assert made.value == secret.load(path).value
+    secret.create(tmp_path / "another.key")
+    assert made.value != secret.load(tmp_path / "another.key").value
+
+
+@pytest.mark.parametrize("data", [b"", b"secret", b"00" * 31, b"00" * 33, b"\xff" * 64, b"zz" * 32, b"0" * 5000])
+def test_a_file_that_is_no_site_secret_is_told_in_one_line(data: bytes, tmp_path: Path) -> None:
+    """Without showing what it holds."""
+    path = tmp_path / "site.key"
+    path.write_bytes(data)
+    path.chmod(0o600)
+    with pytest.raises(EdgeGateError) as caught:
+        secret.load(path)
+    assert str(path) in said(caught.value)
+
+
+@pytest.mark.parametrize(("mode", "good"), [(0o600, True), (0o640, True), (0o644, False), (0o602, False)])
+def test_a_site_secret_that_everybody_reads_is_refused(mode: int, good: bool, tmp_path: Path) -> None:
+    """The group of the daemon may read it, others may not; the line names the command that mends it."""
+    path = tmp_path / "site.key"
+    secret.create(path)
+    path.chmod(mode)
+    if good:
+        assert 32 == len(secret.load(path).value)
+    else:
+        with pytest.raises(EdgeGateError) as caught:
+            secret.load(path)
+        assert "chmod 600" in said(caught.value)

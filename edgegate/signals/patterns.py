@@ -1,0 +1,54 @@
+"""What the gate shows and sounds like, as data. Never by colour alone: each pattern has its own rhythm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edgegate.state import Lights
+
+
+class Rhythm(StrEnum):
+    """How an output is driven."""
+
+    OFF = "off"
+    ON = "on"
+    SLOW = "slow"
+    """One second on, one off: the device is out of order."""
+    QUICK = "quick"
+    """Four times a second: a supervisor is needed now."""
+    CHIRP = "chirp"
+    """One short sound."""
+
+
+TIMES: dict[Rhythm, tuple[float, float, int | None]] = {
+    Rhythm.SLOW: (1.0, 1.0, None),
+    Rhythm.QUICK: (0.125, 0.125, None),
+    Rhythm.CHIRP: (0.12, 0.0, 1),
+}
+"""Seconds on, seconds off, how often (None: until told otherwise)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A rhythm for every output."""
+
+    green: Rhythm = Rhythm.OFF
+    amber: Rhythm = Rhythm.OFF
+    red: Rhythm = Rhythm.OFF
+    buzzer: Rhythm = Rhythm.OFF
+
+
+PATTERNS: dict[Lights, Pattern] = {
+    Lights.READY: Pattern(),
+    Lights.LOOKING: Pattern(),
+    Lights.GRANTED: Pattern(green=Rhythm.ON, buzzer=Rhythm.CHIRP),
+    Lights.REFER: Pattern(amber=Rhythm.ON),
+    Lights.ALARM: Pattern(red=Rhythm.QUICK, buzzer=Rhythm.QUICK),
+    Lights.ALARM_SILENT: Pattern(red=Rhythm.QUICK),
+    Lights.FAULT: Pattern(amber=Rhythm.SLOW),
+    Lights.LOCKDOWN: Pattern(red=Rhythm.ON),
+}
+
+FAULT_VALUES = {"green": False, "amber": True, "red": False, "buzzer": False}
+"""Where each output is left when no loop is there to drive it: amber says see the supervisor."""

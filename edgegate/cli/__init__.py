@@ -1,0 +1,60 @@
+"""The command `edgegate`. Each module of this package holds one command and says so with `add`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+from edgegate import __version__
+from edgegate.cli import bench, check, demo, enroll, issuer, journal, lockdown, models, run, simulate, verify
+from edgegate.errors import EdgeGateError
+
+COMMANDS = (run, check, issuer, enroll, verify, models, journal, lockdown, simulate, demo, bench)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = _Parser(prog="edgegate", description="A school gate: badge, then 1:1 face comparison for volunteers only.")
+    top.add_argument("--version", action="version", version=f"edgegate {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for module in COMMANDS:
+        module.add(commands)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 done, 1 checked and found wanting, 2 cannot."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    args = parser().parse_args(argv)
+    try:
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
+    except EdgeGateError as error:
+        print(f"edgegate: {error}" if "\n" not in str(error) else error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        # Standard output on a full disk, above all; files that commands read and write have their own words.
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"edgegate: {place}{error.strerror}; check the disk, the name and its permissions", file=sys.stderr)
+        return 2
+    except Exception as error:
+        # The text of an unforeseen error may quote what it was given: say where it happened, not what it says.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+        print(f"edgegate: internal error ({type(error).__name__} in {place}); please report it", file=sys.stderr)
+        return 70

@@ -1,0 +1,24 @@
+"""`edgegate lockdown`: nobody passes without the supervisor, until it is lifted; kept over restarts."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+
+from edgegate.app import open_vault
+from edgegate.cli.common import config_option, configuration
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("lockdown", help="refuse everybody until lifted; the running gate follows at once")
+    config_option(parser)
+    parser.add_argument("action", choices=("on", "off", "status"), help="start it, lift it, or ask")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    with closing(open_vault(configuration(args), create=True)) as vault:
+        if args.action != "status":
+            vault.set_locked(args.action == "on")
+        print("lockdown" if vault.locked() else "no lockdown")
+    return 0

@@ -1,0 +1,70 @@
+"""Broken and unknown packs of models: the gate does not start, and says why in one line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edgegate.faces.pack import MANIFEST
+from tests.bad_input import record, refused
+from tests.commands import Cli
+from tests.conftest import Site, blank
+
+pytestmark = pytest.mark.usefixtures("same_signal_handlers")
+
+
+def manifest(**changes: Any) -> str:
+    """A manifest of a pack of the dlib engine, with changes; None leaves a key out."""
+    part = {"file": "model.dat", "sha256": "0" * 64}
+    raw = {
+        "name": "mine",
+        "engine": "dlib",
+        "detector": part,
+        "recogniser": part | {"dimensions": 128, "metric": "distance"},
+        "thresholds": {1e-4: 0.5},
+    } | changes
+    return json.dumps({key: value for key, value in raw.items() if value is not None}).replace('"0.0001"', "1.0e-4")
+
+
+PACKS = {
+    "not yaml": ("name: [", "is no pack manifest (it is not YAML)"),
+    "a list": ("- 1", "is no pack manifest"),
+    "empty": ("", "is no pack manifest"),
+    "no name": (manifest(name=None), "is no pack manifest (name"),
+    "name leads out": (manifest(name="../mine"), "is no pack manifest (name"),
+    "file leads out": (manifest(detector={"file": "../x", "sha256": "0" * 64}), "is no pack manifest (detector.file"),
+    "no hash": (manifest(detector={"file": "x", "sha256": "none"}), "is no pack manifest (detector.sha256"),
+    "no thresholds": (manifest(thresholds={}), "is no pack manifest (thresholds"),
+    "unknown engine": (manifest(engine="magic"), "needs the engine `magic`, which this version has not"),
+    "not measured": (manifest(thresholds={0.5: 0.1}), "faces.target_fmr"),
+    "model missing": (manifest(), "model file cannot be read (No such file or directory)"),
+    "binary": ("\x00\x01\x02", "is no pack manifest"),
+    "large": ("#" * 70_000, "is larger than"),
+    "fake": (manifest(name="fake2", engine="fake", licence={"distributable": True}), "fake"),
+}
+
+
+@pytest.mark.parametrize("kind", PACKS)
+def test_a_broken_pack_is_one_line(site: Site, cli: Cli, kind: str) -> None:
+    """A folder named in faces.pack whose manifest or files do not do: the gate does not start."""
+    text, says = PACKS[kind]
+    (site.folder / "mine").mkdir()
+    (site.folder / "mine" / MANIFEST).write_text(text)
+    record(site, [blank()])
+    site.configure(faces={"pack": "./mine"}, camera={"source": "frames:frames"})
+    refused(site, cli, "run", "--until-end", says=says)
+    refused(site, cli, "models", "import", "mine", says=says if kind != "not measured" else "cannot be read")
+
+
+def test_an_unknown_pack_is_one_line(site: Site, cli: Cli) -> None:
+    """A name nobody installed, and a folder that is none: named, with what could be chosen."""
+    record(site, [blank()])
+    for pack, says in (
+        ("buffalo_xl", "faces.pack: there is no pack `buffalo_xl` in"),
+        ("./none", f"{site.folder / 'none' / MANIFEST}: does not exist"),
+        ("./site.key", f"{site.folder / 'site.key' / MANIFEST}: cannot be read (Not a directory)"),
+    ):
+        site.configure(faces={"pack": pack}, camera={"source": "frames:frames"})
+        refused(site, cli, "run", "--until-end", says=says)

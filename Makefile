@@ -1,0 +1,60 @@
+# `make demo` and `make test` work on a fresh Debian 12 or Raspberry Pi OS; `make venv` is what both need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Debian packages: Python's venv, the zbar library for pyzbar, and what OpenCV's wheel links to.
+APT := python3-venv libzbar0 libgl1 libglib2.0-0
+SHELL := /bin/sh
+
+.PHONY: help venv demo test lint types lock lock-check clean
+
+help:
+	@echo "make demo        run a simulated gate, end to end"
+	@echo "make test        run the tests"
+	@echo "make venv        what both need: system libraries, .venv, locked dependencies"
+	@echo "make lint types  ruff, mypy"
+	@echo "make lock        write requirements.lock anew;  make lock-check  check it, with wheels for aarch64"
+
+venv: $(VENV)/ready
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with make PYTHON=python3.12"; exit 1; }
+	@missing=""; \
+	ldconfig=$$(PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null); \
+	for lib in libzbar.so.0 libGL.so.1 libglib-2.0.so.0; do echo "$$ldconfig" | grep -q "$$lib" || missing="$$missing $$lib"; done; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q --no-install-recommends $(APT); \
+	  elif sudo -n true 2>/dev/null; then sudo apt-get update -q && sudo apt-get install -y -q --no-install-recommends $(APT); \
+	  else echo "Missing:$$missing. Run this, then try again:"; echo "  sudo apt-get install $(APT)"; exit 1; fi; \
+	fi
+	$(PYTHON) -m venv $(VENV)
+	@# uv comes first, at its locked version and hash, and installs the rest in seconds.
+	$(BIN)/python -c 'import re; print(re.search(r"^uv==.*?(?=^\S)", open("requirements.lock").read(), re.M | re.S).group())' > $(VENV)/uv.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv
+	$(BIN)/edgegate demo
+
+test: venv
+	$(BIN)/pytest
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+lock: venv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+
+lock-check: venv
+	.ci/lock-check
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache

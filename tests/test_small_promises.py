@@ -14,7 +14,13 @@ import cv2
 import pytest
 
 from edgegate import files
+from edgegate.app import App
+from edgegate.camera.scripted import ScriptedCamera
+from edgegate.camera.stage import code_image
 from edgegate.errors import EdgeGateError
+from edgegate.faces.fake_engine import draw_face
+from edgegate.signals.patterns import FAULT_VALUES
+from edgegate.testing import pin
 from tests.commands import Cli
 from tests.conftest import Site, blank
 
@@ -85,3 +91,29 @@ def test_a_stop_before_the_loop_runs_is_clean(site: Site) -> None:
 
     assert (0, b"") == (gate.returncode, out)
     assert b"Traceback" not in err
+
+
+def test_an_error_in_the_loop_leaves_the_outputs_safe(site: Site) -> None:
+    """Whatever breaks while the light is green: on the way out every output is driven to its fault value."""
+    badge = site.enrol("ana")
+    picture = blank(960, 540)
+    draw_face(picture, "ana", 60, 120, 240)
+    code = cv2.resize(code_image(badge.text), (300, 300), interpolation=cv2.INTER_AREA)
+    picture[120:420, 500:800] = code
+    apps: list[App] = []
+
+    def break_when_green(_: float) -> None:
+        if apps and "on" == apps[0].signals.levels()["green"]:
+            raise ZeroDivisionError
+
+    config = site.configure(gate={"hold": {"granted_s": 5}})
+    with (
+        pytest.raises(ZeroDivisionError),
+        App(config, camera=ScriptedCamera(picture), at_frame=break_when_green) as app,
+    ):
+        apps.append(app)
+        lines = {name: pin(app.signals, name) for name in FAULT_VALUES}
+        app.run()
+
+    assert FAULT_VALUES == {name: bool(line.state) for name, line in lines.items()}
+    assert "on" == app.signals.levels()["amber"]

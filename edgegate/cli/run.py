@@ -37,12 +37,15 @@ def run(args: argparse.Namespace) -> int:
             stream = _stdout() if args.events == "-" else _append(Path(args.events))
             stack.callback(_close, stream)
             observers.append(JsonLines(stream, Words(config.gate.language)))
+        asked: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: sys.exit(0))  # while models load there is no loop to stop yet
+            # While models load there is no loop to stop yet: remember that it was asked for.
+            signal.signal(number, lambda number, _: asked.append(number))
         app = stack.enter_context(App(config, observers=observers, until_end=args.until_end))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: app.stop())
-        app.run()
+        if not asked:
+            app.run()
     return 0
 
 

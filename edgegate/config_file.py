@@ -84,7 +84,6 @@ def _all_sections() -> dict[str, Any]:
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[_Key, int], list[_Problem]]:
     lines: dict[_Key, int] = {}
-    loader = None
     try:
         loader = yaml.SafeLoader(data)
         node = loader.get_single_node()

@@ -69,14 +69,21 @@ def passphrase(args: argparse.Namespace, *, confirm: bool = False) -> bytes:
     if args.passphrase_file is not None:
         word = read_small(args.passphrase_file, 1024, missing="name a file that holds it").rstrip(b"\r\n")
     elif sys.stdin.isatty():
-        word = getpass.getpass("Issuer's passphrase: ").encode()
-        if confirm and getpass.getpass("Again: ").encode() != word:
+        word = _ask("Issuer's passphrase: ")
+        if confirm and _ask("Again: ") != word:
             raise EdgeGateError("the two passphrases differ", next="try again")
     else:
         raise EdgeGateError("the issuer's passphrase is needed", next="give --passphrase-file, or run in a terminal")
     if not word:
         raise EdgeGateError("the passphrase is empty", next="give one, or --no-passphrase")
     return word
+
+
+def _ask(prompt: str) -> bytes:
+    try:
+        return getpass.getpass(prompt).encode()
+    except (EOFError, UnicodeError):
+        raise EdgeGateError("no passphrase was typed", next="try again, or give --passphrase-file") from None
 
 
 def _midnight(day: date) -> int:

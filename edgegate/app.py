@@ -78,7 +78,16 @@ def load_faces(config: Config, setting: str | None = None) -> FaceSide:
     one chosen is not what its manifest says."""
     pack = catalogue.choose(setting or config.faces.pack, config.faces.models_dir)
     threshold = pack.threshold(config.faces.target_fmr)
-    return FaceSide(pack, CountedEngine(_engine(pack)), threshold)
+    engine = _engine(pack)
+    recogniser = pack.manifest.recogniser
+    if (engine.metric, engine.dimensions) != (recogniser.metric, recogniser.dimensions):
+        raise EdgeGateError(
+            f"pack {pack.name} says {recogniser.dimensions} dimensions by {recogniser.metric}, its engine gives "
+            f"{engine.dimensions} by {engine.metric}: its thresholds would mean nothing",
+            where=str(pack.folder),
+            next="correct pack.yaml, and measure the thresholds again",
+        )
+    return FaceSide(pack, CountedEngine(engine), threshold)
 
 
 def _engine(pack: Pack) -> FaceEngine:

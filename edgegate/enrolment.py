@@ -22,7 +22,6 @@ from edgegate.images import SUFFIXES, grey, read_image
 from edgegate.model import Consent, Credential, Detail, Standing, Template
 from edgegate.ports import BadgeBook, Vault
 
-MAX_MONTHS = 12
 AGREE_FMR = 1e-3
 """Photographs of one enrolment must agree at the threshold of this rate: the operator vouches for the person,
 so a stricter one would only refuse good photographs."""
@@ -63,7 +62,7 @@ def issue(
     if badge_out is not None:
         write_private(badge_out, draw(text, badge_out.suffix.lower(), size_mm))
     try:
-        handle = vault.enrol(credential, card_number=number, template=template, consent=consent, now=now)
+        handle = vault.enrol(credential, card_number=number, template=template, consent=consent)
     except BaseException:
         if badge_out is not None:
             badge_out.unlink(missing_ok=True)

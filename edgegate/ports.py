@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -11,7 +11,6 @@ from edgegate.model import (
     Credential,
     Decision,
     Detail,
-    Event,
     Image,
     Look,
     Reason,
@@ -21,9 +20,6 @@ from edgegate.model import (
     Verdict,
 )
 from edgegate.state import HintKind, Lights, Phase
-
-Post: TypeAlias = Callable[[Event], None]
-"""Hands an event to the loop; may be called from any thread, never blocks."""
 
 
 class Camera(Protocol):
@@ -133,7 +129,6 @@ class Vault(Protocol):
         card_number: str,
         template: Template | None,
         consent: Consent | None,
-        now: int,
     ) -> bytes:
         """Keep a volunteer's badge (template and consent) or a diary badge (neither). Returns the handle."""
         ...

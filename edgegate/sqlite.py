@@ -84,10 +84,13 @@ def checkpoint(connection: sqlite3.Connection, path: Path) -> None:
 
 def _identify(connection: sqlite3.Connection, path: Path, application_id: int, known: int) -> None:
     connection.execute("BEGIN")  # one view of a file that another process may be making
-    found = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    connection.execute("ROLLBACK")
+    try:
+        found = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
     if found != application_id and (found or tables):
         raise StoreError(
             "is a database of another kind", where=str(path), next="name the right file in the configuration"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edgegate.faces.catalogue import embedded
 from edgegate.faces.pack import MANIFEST
 from tests.bad_input import record, refused
 from tests.commands import Cli
@@ -68,3 +69,27 @@ def test_an_unknown_pack_is_one_line(site: Site, cli: Cli) -> None:
     ):
         site.configure(faces={"pack": pack}, camera={"source": "frames:frames"})
         refused(site, cli, "run", "--until-end", says=says)
+
+
+def test_auto_does_not_pass_over_a_broken_pack(site: Site, cli: Cli) -> None:
+    """The best pack's manifest rots: the gate does not go on with a weaker one in silence."""
+    (site.folder / "models" / "best").mkdir(parents=True)
+    (site.folder / "models" / "best" / MANIFEST).write_text("name: [")
+    record(site, [blank()])
+    site.configure(faces={"pack": "auto"}, camera={"source": "frames:frames"})
+    refused(site, cli, "run", "--until-end", says="is no pack manifest (it is not YAML)")
+
+
+def test_a_manifest_must_say_what_its_engine_does(site: Site, cli: Cli) -> None:
+    """Thresholds of another metric, beside the real weights, are thresholds of nothing."""
+    real = embedded()
+    (site.folder / "mine").mkdir()
+    for path in (real.detector, real.recogniser):
+        (site.folder / "mine" / path.name).symlink_to(path)
+    parts = {part: getattr(real.manifest, part).model_dump() for part in ("detector", "recogniser")}
+    (site.folder / "mine" / MANIFEST).write_text(
+        manifest(detector=parts["detector"], recogniser=parts["recogniser"] | {"metric": "cosine"})
+    )
+    record(site, [blank()])
+    site.configure(faces={"pack": "./mine"}, camera={"source": "frames:frames"})
+    refused(site, cli, "run", "--until-end", says="says 128 dimensions by cosine, its engine gives 128 by distance")

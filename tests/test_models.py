@@ -50,7 +50,8 @@ def test_a_pack_that_rots_is_found(site: Site, cli: Cli, shared: Path) -> None:
     assert 2 == cli("models", "verify")[1].count("BAD")
     assert "! " in good(cli("models", "list"))
     image = shared / "faces/people/joe_biden/1.jpg"
-    assert str(model) in refusal(cli("verify", image, image))
+    assert str(model) in refusal(cli("verify", image, image, "--pack", "scrfd-mobileface"))
+    assert "worse/pack.yaml: is no pack manifest" in refusal(cli("verify", image, image))
 
 
 @pytest.mark.parametrize("kind", ["tampered", "truncated", "outside", "engine", "missing", "no manifest", "no folder"])

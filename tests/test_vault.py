@@ -49,9 +49,7 @@ def vault(path: Path) -> Iterator[SqliteVault]:
 
 def enrol(vault: SqliteVault, number: int = 0, consent: Consent = CONSENT) -> bytes:
     """Volunteer `number`."""
-    return vault.enrol(
-        credential(number), card_number=card_number(number), template=template(number), consent=consent, now=NOW
-    )
+    return vault.enrol(credential(number), card_number=card_number(number), template=template(number), consent=consent)
 
 
 def sealed(path: Path, handle: bytes) -> bytes:
@@ -193,7 +191,7 @@ def _damaged(path: Path) -> Iterator[bytes]:
         db.executescript("PRAGMA page_size = 512; VACUUM; PRAGMA user_version = 0")
     with closing(SqliteVault(path, SECRET)) as store:
         enrol(store, 0)
-        store.enrol(credential(1), card_number=card_number(1), template=None, consent=None, now=NOW)
+        store.enrol(credential(1), card_number=card_number(1), template=None, consent=None)
     good = path.read_bytes()
     dice = random.Random(1)
     for at in range(len(good)):

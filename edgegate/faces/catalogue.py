@@ -52,12 +52,16 @@ def installed(models_dir: Path) -> tuple[list[Pack], list[EdgeGateError]]:
 def choose(setting: str, models_dir: Path) -> Pack:
     """The pack for `faces.pack`: `auto`, a name, or a directory.
 
-    Raises ModelsMissing when `auto` finds nothing at all, EdgeGateError when what is named does not exist.
+    Raises ModelsMissing when `auto` finds nothing at all, EdgeGateError when what is named does not exist, or
+    when `auto` meets a folder whose manifest cannot be read.
     """
     if "/" in setting:
         return usable(load(Path(setting)))
-    packs, _ = installed(models_dir)
+    packs, problems = installed(models_dir)
     if setting == AUTO:
+        if problems:
+            # It may have been the best one: going on with a weaker pack is not for the daemon to decide.
+            raise problems[0]
         best = next((pack for pack in packs if pack.manifest.engine in ENGINES), None)
         return best or embedded()
     if setting == "dlib":

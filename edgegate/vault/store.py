@@ -78,7 +78,6 @@ class SqliteVault:
         card_number: str,
         template: Template | None,
         consent: Consent | None,
-        now: int,
     ) -> bytes:
         key = self.handle_of(credential.badge_id)
         if (template is None) != (consent is None):

@@ -47,7 +47,6 @@ def vault(path: Path, first: int, count: int) -> None:
                 card_number=card_number(number),
                 template=template(number),
                 consent=CONSENT,
-                now=NOW,
             ),
         )
 

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def mock_bench() -> Bench:
     history: list[tuple[str, bool]] = []
     names = {f"GPIO{number}": name for name, number in PINS.items()}
 
-    class WatchedPin(MockPin):  # type: ignore[misc]
+    class WatchedPin(MockPin):  # type: ignore[misc]  # gpiozero has no types: every base of its is Any
         def _change_state(self, value: bool) -> bool:
             changed = bool(super()._change_state(value))
             name = names[self.info.name]
@@ -84,6 +85,10 @@ def wait_for(happened: Callable[[], bool]) -> None:
     assert happened()
 
 
+def has_changed(bench: Bench, name: str, times: int) -> bool:
+    return len(bench.changes(name)) >= times
+
+
 def levels(bench: Bench) -> dict[str, bool]:
     return {name: bench.level(name) for name in OUTPUTS}
 
@@ -111,7 +116,7 @@ def test_a_pattern_drives_every_output(bench: Bench, lights: Lights) -> None:
         else:
             turns = 1 if TIMES[rhythm][2] == 1 else 2 if TIMES[rhythm][0] < 1 else 1
             expected = [True, False] * turns
-            wait_for(lambda name=name, expected=expected: len(bench.changes(name)) >= len(expected))  # type: ignore[misc]
+            wait_for(partial(has_changed, bench, name, len(expected)))
             assert expected == bench.changes(name)[: len(expected)]
 
 
@@ -144,7 +149,7 @@ def test_green_and_red_are_never_lit_together(bench: Bench) -> None:
             bench.signals.show(lights)
             blinking = [name for name in ("red", "green") if getattr(PATTERNS[lights], name) in TIMES]
             for name in blinking:
-                wait_for(lambda name=name: bench.level(name))  # type: ignore[misc]
+                wait_for(partial(bench.level, name))
     lit = dict(FAULT_VALUES)
     together = 0
     for name, value in bench.history:

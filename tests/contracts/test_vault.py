@@ -53,12 +53,12 @@ def vault(opened: Callable[[], Vault]) -> Vault:
 
 def volunteer(vault: Vault, number: int = 0, consent: Consent = CONSENT, expires: int = NOW + YEAR_S) -> bytes:
     badge = credential(number, expires=expires)
-    return vault.enrol(badge, card_number=card_number(number), template=template(number), consent=consent, now=NOW)
+    return vault.enrol(badge, card_number=card_number(number), template=template(number), consent=consent)
 
 
 def diary(vault: Vault, number: int = 0, expires: int = NOW + YEAR_S) -> bytes:
     badge = credential(number, expires=expires)
-    return vault.enrol(badge, card_number=card_number(number), template=None, consent=None, now=NOW)
+    return vault.enrol(badge, card_number=card_number(number), template=None, consent=None)
 
 
 def test_a_stranger_is_unknown(vault: Vault) -> None:
@@ -125,11 +125,11 @@ def test_template_and_consent_go_together(vault: Vault) -> None:
         {"template": None, "consent": CONSENT},
     ):
         with pytest.raises(EdgeGateError) as caught:
-            vault.enrol(badge, card_number=card_number(), now=NOW, **wrong)
+            vault.enrol(badge, card_number=card_number(), **wrong)
         said(caught.value)
     with pytest.raises(EdgeGateError):
         keyless = credential(keyed=False)
-        vault.enrol(keyless, card_number=card_number(), template=template(), consent=CONSENT, now=NOW)
+        vault.enrol(keyless, card_number=card_number(), template=template(), consent=CONSENT)
     assert [] == vault.entries()
 
 

@@ -5,14 +5,27 @@ Every section forbids unknown keys and does not convert types: `"17"` is not a p
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 MAX_RETENTION_DAYS = 90
-SOURCES = {"v4l2": "a device, as v4l2:/dev/video0", "frames": "a folder", "video": "a file", "demo": ""}
+SOURCES = {
+    "v4l2": "a device, as v4l2:/dev/video0",
+    "picamera2": "a camera's number, as picamera2:0",
+    "gstreamer": "a pipeline, as gstreamer:nvarguscamerasrc ! …",
+    "rtsp": "an address, as rtsp://camera/stream",
+    "frames": "a folder",
+    "video": "a file",
+    "demo": "",
+}
+_FILES = ("v4l2", "frames", "video")
+LAST_PI_PIN = 27
+MAX_PIN = 1023
 
 
 class Section(BaseModel):
@@ -56,7 +69,34 @@ def _source(value: object, info: ValidationInfo) -> object:
         raise PydanticCustomError(
             "source", "{kind} takes {what}", {"kind": kind, "what": SOURCES[kind] or "nothing after it"}
         )
-    return f"{kind}:{_resolve(argument, info)}" if argument else kind
+    if kind in _FILES:
+        return f"{kind}:{_resolve(argument, info)}"
+    if kind == "picamera2" and not re.fullmatch(r"[0-9]", argument):
+        raise PydanticCustomError("source", "picamera2 takes {what}", {"what": SOURCES[kind]})
+    if kind == "rtsp" and not _host(value):
+        raise PydanticCustomError("source", "rtsp takes {what}", {"what": SOURCES[kind]})
+    return value if argument else kind
+
+
+def _host(url: str) -> str | None:
+    """The host an address names; None when it names none."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _pins(value: object) -> object:
+    if value in ("mock", "lgpio") or (isinstance(value, str) and re.fullmatch(r"gpiod:/dev/[\w./-]+", value)):
+        return value
+    raise PydanticCustomError("pins", "must be mock, lgpio or gpiod:/dev/gpiochipN")
+
+
+def _hid_device(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}|/dev/input/[\w.:@+/-]+", text):
+        raise PydanticCustomError("device", "must be vendor:product or a path below /dev/input")
+    return text
 
 
 def _pack(value: object, info: ValidationInfo) -> object:
@@ -69,7 +109,11 @@ def _pack(value: object, info: ValidationInfo) -> object:
 Where = Annotated[Path, BeforeValidator(_resolve)]
 PublicKey = Annotated[Where, AfterValidator(_public_key)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-Pin = Annotated[int, Field(ge=0, le=27)]
+Pin = Annotated[int, Field(ge=0, le=MAX_PIN)]
+Output: TypeAlias = Literal["green", "amber", "red", "buzzer", "relay"]
+Format: TypeAlias = Literal[
+    "typed", "qr", "code128", "code39", "codabar", "itf", "ean13", "ean8", "datamatrix", "aztec", "pdf417"
+]
 
 
 class Hold(Section):
@@ -91,6 +135,13 @@ class Camera(Section):
     fps: Annotated[float, Field(gt=0, le=120)] = 15.0
     max_age_s: Annotated[float, Field(gt=0, le=10)] = 1.0
     pace: Literal["real", "fast"] = "real"
+    format: Literal["auto", "mjpeg", "yuyv"] = "auto"
+    open: Literal["always", "when-asked"] = "always"
+
+    @property
+    def shown(self) -> str:
+        """The source as a log or a screen may show it: an address may carry a password."""
+        return f"rtsp://{_host(self.source)}/…" if self.kind == "rtsp" else self.source
 
     @property
     def kind(self) -> str:
@@ -110,13 +161,36 @@ class StdinReader(Section):
     kind: Literal["stdin"]
 
 
-Reader = Annotated[QrReader | StdinReader, Field(discriminator="kind")]
+class HidReader(Section):
+    kind: Literal["hid"]
+    device: Annotated[str, AfterValidator(_hid_device)]
+    layout: Literal["us", "fr"] = "us"
+
+
+class SerialReader(Section):
+    kind: Literal["serial"]
+    device: Where
+    baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    terminator: Literal["cr", "lf", "crlf", "etx"] = "cr"
+
+
+class WiegandReader(Section):
+    kind: Literal["wiegand"]
+    d0: Pin
+    d1: Pin
+    bits: Literal[26, 34] = 26
+
+
+OwnReader: TypeAlias = StdinReader | HidReader | SerialReader | WiegandReader
+"""The readers that are no camera."""
+Reader = Annotated[QrReader | OwnReader, Field(discriminator="kind")]
 
 
 class Badges(Section):
     readers: Annotated[tuple[Reader, ...], Field(strict=False, min_length=1, max_length=8)] = (QrReader(kind="qr"),)
     issuers: Annotated[tuple[PublicKey, ...], Field(strict=False, min_length=1, max_length=16)] = (Path("issuer.pub"),)
-    allow_plain: Literal[False] = False
+    allow_plain: bool = False
+    formats: Annotated[tuple[Format, ...], Field(strict=False, max_length=11)] = ()
 
 
 class Faces(Section):
@@ -128,7 +202,7 @@ class Faces(Section):
 
 
 class Signals(Section):
-    pins: Literal["mock", "lgpio"] = "mock"
+    pins: Annotated[str, BeforeValidator(_pins)] = "mock"
     green: Pin = 17
     amber: Pin = 27
     red: Pin = 22
@@ -136,6 +210,10 @@ class Signals(Section):
     acknowledge: Pin = 24
     diary: Pin = 25
     buzzer_max_s: Seconds = 15.0
+    active_low: Annotated[tuple[Output, ...], Field(strict=False, max_length=5)] = ()
+    tone_hz: Annotated[float, Field(ge=100, le=10_000)] | None = None
+    relay: Pin | None = None
+    relay_s: Annotated[float, Field(gt=0, le=30)] = 1.0
 
 
 class Vault(Section):
@@ -161,4 +239,4 @@ class Config(Section):
     journal: Journal = Journal()
 
 
-PIN_KEYS = ("green", "amber", "red", "buzzer", "acknowledge", "diary")
+PIN_KEYS = ("green", "amber", "red", "buzzer", "acknowledge", "diary", "relay")

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from edgegate.config import PIN_KEYS, Config
+from edgegate.config import Config, OwnReader, QrReader
+from edgegate.config_checks import Key, Problem, cross_checks
 from edgegate.errors import ConfigError, EdgeGateError
 
 SEARCHED = (Path("config.yaml"), Path("/etc/edgegate/config.yaml"))
 MAX_BYTES = 256 * 1024
 
-_Key: TypeAlias = tuple[str | int, ...]
 _TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
-_RECORDED = ("frames", "video", "demo")
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    key: _Key
-    text: str
-    value: object = None
-    hint: str = ""
+_READERS = {get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in (QrReader, *get_args(OwnReader))}
 
 
 def find(named: Path | None) -> Path:
@@ -65,7 +56,7 @@ def load(path: Path) -> Config:
         config = Config.model_validate({**_all_sections(), **named, "file": path}, context={"base": base})
     except ValidationError as error:
         problems += [_translate(detail) for detail in _worth_telling(error.errors())]
-    problems += _cross_checks(raw)
+    problems += cross_checks(raw)
     if problems:
         problems.sort(key=lambda problem: _line(lines, problem.key))
         raise ConfigError(str(path), [_describe(path, lines, problem) for problem in problems])
@@ -82,8 +73,8 @@ def _all_sections() -> dict[str, Any]:
     return {name: {} for name, field in Config.model_fields.items() if name != "file" and field.default is not None}
 
 
-def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[_Key, int], list[_Problem]]:
-    lines: dict[_Key, int] = {}
+def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[Key, int], list[Problem]]:
+    lines: dict[Key, int] = {}
     try:
         loader = yaml.SafeLoader(data)
         node = loader.get_single_node()
@@ -106,7 +97,7 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[_Key, int], li
         said = f"{path}:1: expected sections such as `gate:`; compare with config.example.yaml"
         raise ConfigError(str(path), [said])
     if "file" in raw:
-        problems.append(_Problem(("file",), "unknown key", raw.pop("file")))
+        problems.append(Problem(("file",), "unknown key", raw.pop("file")))
     return raw, lines, problems
 
 
@@ -131,7 +122,7 @@ def _unreadable_line(data: bytes) -> str:
     return ""
 
 
-def _walk(node: yaml.Node, key: _Key, lines: dict[_Key, int], visited: set[int]) -> Iterator[_Problem]:
+def _walk(node: yaml.Node, key: Key, lines: dict[Key, int], visited: set[int]) -> Iterator[Problem]:
     """Note the line of every key, and report keys written twice."""
     lines.setdefault(key, node.start_mark.line + 1)
     if id(node) in visited:
@@ -143,10 +134,10 @@ def _walk(node: yaml.Node, key: _Key, lines: dict[_Key, int], visited: set[int])
             inner = (*key, str(name.value))
             text = not isinstance(name, yaml.ScalarNode) or name.tag in _TEXT_TAGS
             if not text:
-                yield _Problem((*inner, "#kind"), "unknown key", hint="a key must be text: put it in quotes")
+                yield Problem((*inner, "#kind"), "unknown key", hint="a key must be text: put it in quotes")
                 lines[*inner, "#kind"] = name.start_mark.line + 1
             if str(name.value) in seen:
-                yield _Problem((*inner, "#twice"), "written twice", hint="keep one of the two")
+                yield Problem((*inner, "#twice"), "written twice", hint="keep one of the two")
                 lines[*inner, "#twice"] = name.start_mark.line + 1
             seen.add(str(name.value))
             lines[inner] = name.start_mark.line + 1
@@ -167,25 +158,23 @@ def _worth_telling(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
             yield error
 
 
-def _translate(detail: ErrorDetails) -> _Problem:
+def _translate(detail: ErrorDetails) -> Problem:
     """One pydantic error in our words."""
     key, kind, value = tuple(detail["loc"]), detail["type"], detail["input"]
     context = detail.get("ctx", {})
     if len(key) > 2 and key[:2] == ("badges", "readers"):
-        key = tuple(part for part in key if part not in ("qr", "stdin"))
+        key = tuple(part for part in key if part not in _READERS)
     if kind == "extra_forbidden":
-        return _Problem(key, "unknown key", value, _did_you_mean(str(key[-1]), _names(key[:-1])))
+        return Problem(key, "unknown key", value, _did_you_mean(str(key[-1]), _names(key[:-1])))
     if kind in ("literal_error", "union_tag_invalid"):
-        if key == ("badges", "allow_plain"):
-            return _Problem(key, "must be false", value, "this version reads signed badges only")
         expected = str(context.get("expected") or context.get("expected_tags"))
         choices = [part.strip(" '\"") for part in expected.replace(" or ", ", ").split(",")]
         tag = value.get("kind") if kind == "union_tag_invalid" and isinstance(value, dict) else value
-        return _Problem(key, f"must be {' or '.join(choices)}", tag, _did_you_mean(str(tag), choices))
+        return Problem(key, f"must be {' or '.join(choices)}", tag, _did_you_mean(str(tag), choices))
     if kind == "union_tag_not_found":
-        return _Problem(key, "a reader needs a kind", value, "such as {kind: qr, decoder: both}")
+        return Problem(key, "a reader needs a kind", value, "such as {kind: qr, decoder: both}")
     if kind == "source":
-        return _Problem(key, detail["msg"], value, "such as v4l2:/dev/video0 or frames:pictures")
+        return Problem(key, detail["msg"], value, "such as v4l2:/dev/video0 or frames:pictures")
     text = detail["msg"].removeprefix("Input should be ")
     hint = ""
     if isinstance(value, str) and kind in ("float_type", "int_type"):
@@ -194,15 +183,15 @@ def _translate(detail: ErrorDetails) -> _Problem:
         )
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         text, hint = "a section with keys below it", "compare with config.example.yaml"
-    return _Problem(key, f"must be {text}" if text != detail["msg"] else text, value, hint)
+    return Problem(key, f"must be {text}" if text != detail["msg"] else text, value, hint)
 
 
-def _names(key: _Key) -> list[str]:
+def _names(key: Key) -> list[str]:
     """The keys allowed in the section `key`."""
     model: Any = Config
     for part in key:
         if part == "readers":
-            return ["kind", "decoder"]
+            return list(dict.fromkeys(name for reader in _READERS.values() for name in reader.model_fields))
         field = getattr(model, "model_fields", {}).get(str(part))
         if field is None:
             return []
@@ -217,52 +206,21 @@ def _did_you_mean(word: str, known: list[str]) -> str:
     return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known)}" if known else ""
 
 
-def _cross_checks(raw: Mapping[str, Any]) -> list[_Problem]:
-    """What no single key can tell; works on the raw values, so that it also speaks when others are wrong."""
-    problems = []
-    signals, camera, badges = (
-        section if isinstance(section := raw.get(name), dict) else {} for name in ("signals", "camera", "badges")
-    )
-    defaults = Config().signals
-    users: dict[int, str] = {}
-    for name in PIN_KEYS:
-        pin = signals.get(name, getattr(defaults, name))
-        if isinstance(pin, bool) or not isinstance(pin, int):
-            continue
-        if pin in users:
-            # The line to show is one that the file really has.
-            key = name if name in signals else users[pin]
-            other = users[pin] if key == name else name
-            problems.append(
-                _Problem(("signals", key), f"pin {pin} is already used by {other}", pin, "every pin has one use")
-            )
-        users.setdefault(pin, name)
-    source = camera.get("source", "v4l2:")
-    if camera.get("pace") == "fast" and str(source).partition(":")[0] not in _RECORDED:
-        problems.append(
-            _Problem(("camera", "pace"), "only recordings can be played fast", "fast", "use pace: real with a camera")
-        )
-    readers = badges.get("readers")
-    kinds = [reader.get("kind") for reader in readers if isinstance(reader, dict)] if isinstance(readers, list) else []
-    for kind in ("qr", "stdin"):
-        if kinds.count(kind) > 1:
-            problems.append(_Problem(("badges", "readers"), f"two readers of kind {kind}", None, "keep one"))
-    return problems
-
-
-def _line(lines: Mapping[_Key, int], key: _Key) -> int:
+def _line(lines: Mapping[Key, int], key: Key) -> int:
     """The line of a key, or of the nearest section around it that the file has."""
     while key and key not in lines:
         key = key[:-1]
     return lines.get(key, 1)
 
 
-def _describe(path: Path, lines: Mapping[_Key, int], problem: _Problem) -> str:
+def _describe(path: Path, lines: Mapping[Key, int], problem: Problem) -> str:
     # Names and values come from the file: escaped, so that each mistake stays one line.
     key = ".".join(str(part) for part in problem.key if part not in ("#twice", "#kind"))
     key = key if key.isprintable() else repr(key)[1:-1]
     try:
         shown = repr(problem.value) if isinstance(problem.value, str | int | float) else "…"
+        if "@" in shown and "://" in shown:
+            shown = "an address"  # which may carry a password
     except ValueError:
         shown = "a number too long to show"
     value = "" if problem.value is None else f" (value {shown[:60]})"

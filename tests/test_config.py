@@ -152,17 +152,17 @@ journal: {retention_days: 365}
         ":4: gate.name: must be a valid string (value 7)",
         ":5: gate.languge: unknown key (value 'fr'); did you mean \"language\"?",
         ":6: gate.hold.granted_s: must be greater than 0 (value -1)",
-        ":8: camera.source: must be one of v4l2, frames, video, demo (value 'webcam'); "
+        ":8: camera.source: must be one of v4l2, picamera2, gstreamer, rtsp, frames, video, demo (value 'webcam'); "
         "such as v4l2:/dev/video0 or frames:pictures",
         ":9: camera.pace: only recordings can be played fast (value 'fast'); use pace: real with a camera",
         ":11: camera.width: must be a valid integer (value '1280'); write it without quotes",
-        ":15: badges.readers.1: must be qr or stdin (value 'qx'); did you mean \"qr\"?",
-        ":16: badges.allow_plain: must be false (value True); this version reads signed badges only",
+        ":15: badges.readers.1: must be qr or stdin or hid or serial or wiegand (value 'qx'); did you mean \"qr\"?",
+        ":16: badges.allow_plain: needs badges.formats (value True); such as formats: [typed]",
         ":18: faces.target_fmr: must be a valid number (value '1e-4'); "
         "write a number with a point, without quotes, such as 1.0e-4",
         ":20: faces.min_probes: written twice; keep one of the two",
         ":22: signals.green: pin 22 is already used by red (value 22); every pin has one use",
-        ":23: signals.pins: must be mock or lgpio (value 'lgpoi'); did you mean \"lgpio\"?",
+        ":23: signals.pins: must be mock, lgpio or gpiod:/dev/gpiochipN (value 'lgpoi')",
         ":24: journal.retention_days: must be less than or equal to 90 (value 365)",
     ]
     found = mistakes(path)
@@ -181,7 +181,8 @@ journal: {retention_days: 365}
         ("signals:\n  green: 27", [":2: signals.green: pin 27 is already used by amber (value 27)"]),
         ("signals: {green: yes}", [":1: signals.green: must be a valid integer (value True)"]),
         ("signals: {green: 17.0}", [":1: signals.green: must be a valid integer (value 17.0)"]),
-        ("signals:\n  buzzer: 28", [":2: signals.buzzer: must be less than or equal to 27 (value 28)"]),
+        ("signals:\n  buzzer: 28", [":2: signals.buzzer: must be at most 27, the last pin of a Raspberry Pi"]),
+        ("signals:\n  buzzer: 1024", [":2: signals.buzzer: must be less than or equal to 1023 (value 1024)"]),
         ("faces: {timeout_s: .nan}", [":1: faces.timeout_s: must be a finite number (value nan)"]),
         ("camera: {fps: .inf}", [":1: camera.fps: must be a finite number (value inf)"]),
         ("gate: {name: 2026-01-31}", [":1: gate.name: must be a valid string"]),
@@ -205,7 +206,7 @@ journal: {retention_days: 365}
         ("gate:\n  name: a\n  language: fr\n  2026-01-01: x", [":4: gate."]),
         ('gate: {"a\\nb": 1}', [":1: gate."]),
         ("gate: &gate\n  hold: *gate", [":2: gate.hold.hold: unknown key"]),
-        (f"signals: {{green: 0x{'f' * 5000}}}", [":1: signals.green: must be less than or equal to 27"]),
+        (f"signals: {{green: 0x{'f' * 5000}}}", [":1: signals.green: must be less than or equal to 1023"]),
         (f"faces: {{pack: 'a', timeout_s: {'9' * 4000}}}", [":1: faces.timeout_s: "]),
         ("x: &x {green: 5}\nsignals:\n  <<: *x\n  green: 6", [":1: x: unknown key"]),
     ],

@@ -44,6 +44,10 @@ class VirtualClock:
     def wall(self) -> float:
         return self._start + self._now
 
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward, or back with a negative number; the monotonic one does not move."""
+        self._start += seconds
+
     def advance_to(self, moment: float) -> None:
         """Move to `moment` (monotonic seconds); a moment already past changes nothing."""
         self._now = max(self._now, moment)

@@ -44,6 +44,14 @@ class CameraLost(EdgeGateError):
     """The camera does not open, or no longer gives frames. It may come back by itself."""
 
 
+class ReaderLost(EdgeGateError):
+    """A badge reader does not open, or no longer answers. It may come back by itself."""
+
+
+class EndOfCodes(Exception):
+    """A stream of typed lines has ended."""
+
+
 class EndOfFrames(Exception):
     """A recorded source has played to its end."""
 

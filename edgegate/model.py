@@ -126,7 +126,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A signed badge whose signature holds. Times are whole seconds since 1970, UTC."""
+    """A signed badge whose signature holds, or a plain number. Times are whole seconds since 1970, UTC."""
 
     issuer: str
     badge_id: bytes = field(repr=False)
@@ -134,6 +134,8 @@ class Credential:
     expires: int
     badge_key: bytes | None = field(default=None, repr=False)
     sealed_template: bytes | None = field(default=None, repr=False)
+    plain: bool = False
+    """A legacy number: nobody signed it, and its dates are the vault's alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,8 @@ class Standing:
     badge_expires: int | None = None
     consent: Consent | None = None
     pack_id: str | None = None
+    plain: bool = False
+    """Known by a legacy number, as `Credential.plain`."""
 
 
 class Template:

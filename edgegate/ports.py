@@ -48,7 +48,29 @@ class Decoder(Protocol):
     name: str
 
     def decode(self, grey: Image, now: float) -> list[str]:
-        """Texts of the QR codes in a (height, width) uint8 picture taken at `now` (monotonic seconds)."""
+        """Texts of the codes in a (height, width) uint8 picture taken at `now` (monotonic seconds)."""
+        ...
+
+
+class Reader(Protocol):
+    """A badge reader that is no camera. Only one thread uses it; each text it gives is an act of its own."""
+
+    name: str
+    endless: bool
+    """True for a device, whose `read` returns within about half a second; False for a stream of lines, whose `read`
+    waits as long as it takes, and which has an end."""
+
+    def open(self) -> None:
+        """Raises ReaderLost when there is nothing to open (yet), EdgeGateError when there never will be."""
+        ...
+
+    def read(self) -> str:
+        """The next text, or an empty one when none came within about half a second (a stream of lines may wait
+        longer). Raises ReaderLost when the device is gone, EndOfCodes when a stream has ended."""
+        ...
+
+    def close(self) -> None:
+        """Gives the device back, to the keyboard it may be; may be called twice."""
         ...
 
 
@@ -62,6 +84,10 @@ class BadgeBook(Protocol):
     def verify(self, text: str) -> Credential | Detail | None:
         """The credential when the signature holds; the `Detail` of what is forged; None for a text too long
         to be a badge. Dates are not judged here."""
+        ...
+
+    def plain(self, text: str, *, typed: bool) -> Credential | None:
+        """The unsigned credential of a legacy number, where the gate allows them and this can be one."""
         ...
 
 
@@ -130,7 +156,10 @@ class Vault(Protocol):
         template: Template | None,
         consent: Consent | None,
     ) -> bytes:
-        """Keep a volunteer's badge (template and consent) or a diary badge (neither). Returns the handle."""
+        """Keep a volunteer's badge (template and consent) or a diary badge (neither). Returns the handle.
+
+        A plain badge has no card number (empty), and its `issued` is the moment of enrolment.
+        """
         ...
 
     def find(self, who: str) -> Standing:
@@ -160,6 +189,10 @@ class Vault(Protocol):
     def set_locked(self, on: bool) -> None: ...
 
     def close(self) -> None: ...
+
+
+CLOCK_ACCEPTED = "clock_accepted"
+"""The kind of the entry by which somebody vouches for the clock: times before it no longer count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +226,15 @@ class Row:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KnownTime:
+    """The latest time among the rows since somebody last accepted the clock (UTC seconds; 0 without rows), and the
+    sequence number of that acceptance (0: never)."""
+
+    at: int
+    accepted: int
+
+
 class Journal(Protocol):
     """The append-only record."""
 
@@ -212,6 +254,10 @@ class Journal(Protocol):
         """Drop rows older than `before` (UTC seconds) without breaking the chain. Returns how many."""
         ...
 
+    def known_time(self) -> KnownTime:
+        """The newest time it bears witness to."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -220,6 +266,10 @@ class Signals(Protocol):
 
     def show(self, lights: Lights) -> None:
         """Drive every output to the pattern. Raises SignalsLost."""
+        ...
+
+    def check(self) -> None:
+        """Are the rhythms still going? Raises SignalsLost when an output has stopped answering since `show`."""
         ...
 
     def levels(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgegate.errors import EdgeGateError
 from edgegate.journal.chain import GENESIS, DailyPseudonyms, row_hash
-from edgegate.ports import Entry, Row
+from edgegate.ports import CLOCK_ACCEPTED, Entry, KnownTime, Row
 from edgegate.sqlite import checkpoint, one_line, open_database, transaction
 
 APPLICATION_ID = 0x45474A31  # "EGJ1"
@@ -127,6 +127,12 @@ class SqliteJournal:
             gone = db.execute("DELETE FROM entry WHERE seq <= ?", (upto,)).rowcount
         checkpoint(self._db, self._path)
         return int(gone)
+
+    def known_time(self) -> KnownTime:
+        with one_line(self._path):
+            accepted = self._db.execute("SELECT max(seq) FROM entry WHERE kind = ?", (CLOCK_ACCEPTED,)).fetchone()[0]
+            at = self._db.execute("SELECT max(at) FROM entry WHERE seq >= ?", (accepted or 0,)).fetchone()[0]
+        return KnownTime(at or 0, accepted or 0)
 
     def close(self) -> None:
         self._db.close()

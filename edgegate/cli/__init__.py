@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import traceback
+from importlib import import_module
 from typing import NoReturn
 
-from edgegate import __version__
-from edgegate.cli import bench, check, demo, enroll, issuer, journal, lockdown, models, run, simulate, verify
+from edgegate import __version__, logs
 from edgegate.errors import EdgeGateError
 
-COMMANDS = (run, check, issuer, enroll, verify, models, journal, lockdown, simulate, demo, bench)
+COMMANDS = (
+    *("run", "check", "issuer", "enroll", "verify", "models", "journal", "lockdown", "clock"),
+    *("service", "doctor", "signals", "wiring", "simulate", "demo", "bench"),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -21,20 +23,22 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The whole command line; or that of one command, which alone is imported then: `signals safe`, after a crash,
+    must not wait for OpenCV to load."""
     top = _Parser(prog="edgegate", description="A school gate: badge, then 1:1 face comparison for volunteers only.")
     top.add_argument("--version", action="version", version=f"edgegate {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        module.add(commands)
+    for name in (only,) if only in COMMANDS else COMMANDS:
+        import_module(f"edgegate.cli.{name}").add(commands)
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 checked and found wanting, 2 cannot."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
-    args = parser().parse_args(argv)
+    logs.start()
+    argv = sys.argv[1:] if argv is None else argv
+    args = parser(argv[0] if argv else None).parse_args(argv)
     try:
         code = int(args.run(args))
         sys.stdout.flush()

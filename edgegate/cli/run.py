@@ -14,6 +14,8 @@ from edgegate.app import App
 from edgegate.cli.common import config_option, configuration
 from edgegate.errors import EdgeGateError
 from edgegate.events import JsonLines
+from edgegate.notify import Systemd
+from edgegate.ports import Observer
 from edgegate.words import Words
 
 
@@ -32,20 +34,24 @@ def run(args: argparse.Namespace) -> int:
             "a camera has no end", where="--until-end", next="use it with camera.source frames: or video:"
         )
     with ExitStack() as stack:
-        observers = []
+        words = Words(config.gate.language)
+        systemd = Systemd(words)
+        stack.callback(systemd.close)
+        observers: list[Observer] = [systemd]
         if args.events is not None:
             stream = _stdout() if args.events == "-" else _append(Path(args.events))
             stack.callback(_close, stream)
-            observers.append(JsonLines(stream, Words(config.gate.language)))
+            observers.append(JsonLines(stream, words))
         asked: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             # While models load there is no loop to stop yet: remember that it was asked for.
             signal.signal(number, lambda number, _: asked.append(number))
-        app = stack.enter_context(App(config, observers=observers, until_end=args.until_end))
+        app = stack.enter_context(App(config, observers=observers, until_end=args.until_end, beat=systemd.beat))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: app.stop())
         if not asked:
             app.run()
+        systemd.stopping()
     return 0
 
 

@@ -15,7 +15,7 @@ def pin(signals: GpioSignals, name: str) -> MockPin:
     factory: Factory = signals.factory
     if not isinstance(factory, MockFactory):
         raise EdgeGateError("these pins are real", where="signals.pins", next="set pins: mock")
-    found = factory.pin(signals.pins[name])
+    found = factory.pin(signals.wiring.pins[name])
     assert isinstance(found, MockPin)
     return found
 

@@ -19,6 +19,8 @@ class Rhythm(StrEnum):
     """Four times a second: a supervisor is needed now."""
     CHIRP = "chirp"
     """One short sound."""
+    PULSE = "pulse"
+    """Once, for as long as the door opener needs."""
 
 
 TIMES: dict[Rhythm, tuple[float, float, int | None]] = {
@@ -26,7 +28,7 @@ TIMES: dict[Rhythm, tuple[float, float, int | None]] = {
     Rhythm.QUICK: (0.125, 0.125, None),
     Rhythm.CHIRP: (0.12, 0.0, 1),
 }
-"""Seconds on, seconds off, how often (None: until told otherwise)."""
+"""Seconds on, seconds off, how often (None: until told otherwise). How long a pulse is, the wiring says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,14 @@ class Pattern:
     amber: Rhythm = Rhythm.OFF
     red: Rhythm = Rhythm.OFF
     buzzer: Rhythm = Rhythm.OFF
+    relay: Rhythm = Rhythm.OFF
+    """The door opener, where there is one."""
 
 
 PATTERNS: dict[Lights, Pattern] = {
     Lights.READY: Pattern(),
     Lights.LOOKING: Pattern(),
-    Lights.GRANTED: Pattern(green=Rhythm.ON, buzzer=Rhythm.CHIRP),
+    Lights.GRANTED: Pattern(green=Rhythm.ON, buzzer=Rhythm.CHIRP, relay=Rhythm.PULSE),
     Lights.REFER: Pattern(amber=Rhythm.ON),
     Lights.ALARM: Pattern(red=Rhythm.QUICK, buzzer=Rhythm.QUICK),
     Lights.ALARM_SILENT: Pattern(red=Rhythm.QUICK),
@@ -51,4 +55,4 @@ PATTERNS: dict[Lights, Pattern] = {
 }
 
 FAULT_VALUES = {"green": False, "amber": True, "red": False, "buzzer": False}
-"""Where each output is left when no loop is there to drive it: amber says see the supervisor."""
+"""Where each output is left when no loop is there to drive it: amber says see the supervisor. The relay is left off."""

@@ -6,12 +6,12 @@ The photographs are compared, averaged and dropped; the badge's text exists only
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgegate.app import FaceSide
+from edgegate.adapters import FaceSide
 from edgegate.badges import card
-from edgegate.badges.credential import PREFIX, new_credential
+from edgegate.badges.credential import PREFIX, CredentialBook, new_credential
 from edgegate.badges.decoders import PyzbarDecoder, ZxingDecoder
 from edgegate.badges.draw import SIZE_MM, draw
 from edgegate.badges.issuer import Issuer
@@ -19,12 +19,14 @@ from edgegate.errors import EdgeGateError
 from edgegate.faces.photos import Photo, enrol
 from edgegate.files import write_private
 from edgegate.images import SUFFIXES, grey, read_image
-from edgegate.model import Consent, Credential, Detail, Standing, Template
+from edgegate.model import Consent, Credential, Detail, Standing, Status, Template
 from edgegate.ports import BadgeBook, Vault
 
 AGREE_FMR = 1e-3
 """Photographs of one enrolment must agree at the threshold of this rate: the operator vouches for the person,
 so a stricter one would only refuse good photographs."""
+_ANY_NUMBER = CredentialBook({}, plain_typed=True)
+"""Knows a plain number also where the gate takes none any more: its badge can still be revoked or erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,31 @@ def issue(
     return Enrolled(handle, number, expires, text)
 
 
+def plain_badge(text: str) -> Credential:
+    """The badge that is nothing but this number. Raises EdgeGateError when it cannot be one."""
+    found = _ANY_NUMBER.plain(text, typed=True)
+    if found is None:
+        raise EdgeGateError(
+            "this is not the number of a plain badge", next="give it as the reader does: 4 to 64 letters, digits, signs"
+        )
+    return found
+
+
+def register(
+    vault: Vault, number: Credential, *, template: Template | None, consent: Consent | None, expires: int, now: int
+) -> bytes:
+    """Keep the row of a plain badge, whose card is there already. Without template and consent it is a diary badge.
+    Returns the handle; there is no card number, since the badge's own serves."""
+    badge = replace(number, issued=now, expires=expires)
+    try:
+        return vault.enrol(badge, card_number="", template=template, consent=consent)
+    finally:
+        if template is not None:
+            template.wipe()
+
+
 def find(who: str, vault: Vault, book: BadgeBook) -> Standing:
-    """The row of a card number, a handle, a badge's text or a badge's picture."""
+    """The row of a card number, a plain number, a handle, a badge's text or a badge's picture."""
     path = Path(who)
     if path.suffix.lower() in SUFFIXES and not book.recognises(who):
         who = read_badge(path)
@@ -83,6 +108,9 @@ def find(who: str, vault: Vault, book: BadgeBook) -> Standing:
     if book.recognises(who):
         standing = vault.standing(_verified(who, book))
         return vault.find(standing.handle.hex())
+    number = _ANY_NUMBER.plain(who, typed=True)
+    if number is not None and (standing := vault.standing(number)).status is not Status.UNKNOWN:
+        return standing
     return vault.find(card.read_number(who) or who)
 
 

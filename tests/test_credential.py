@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import base45
@@ -73,6 +74,11 @@ def test_every_badge_comes_back_as_it_was(
     text = OURS.sign(badge)
     assert BOOK.recognises(text)
     assert badge == BOOK.verify(text)
+
+
+def test_a_signed_badge_is_never_plain() -> None:
+    """No claim can say so: a plain badge's template opens without any key."""
+    assert credential() == BOOK.verify(OURS.sign(replace(credential(), plain=True)))
 
 
 def test_a_badge_holds_only_what_a_qr_code_packs_well() -> None:

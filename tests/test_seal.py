@@ -20,12 +20,17 @@ from edgegate.badges import issuer
 from edgegate.errors import EdgeGateError, TemplateUnreadable
 from edgegate.model import Code, Template, Vector
 from edgegate.vault import secret
-from edgegate.vault.seal import card_hash, handle, seal, unseal
+from edgegate.vault.seal import card_hash, handle, seal, seal_plain, unseal, unseal_plain
 from edgegate.vault.secret import SiteSecret
 from tests.contracts.kit import NOW, PACK, SECRET, credential, keys, said, template
 
 KEY, BADGE_ID = bytes(range(32)), bytes(range(16))
 SEALED = seal(template(), KEY, BADGE_ID, SECRET)
+PLAIN = seal_plain(template(), BADGE_ID, SECRET)
+SEALED_IN_2026 = bytes.fromhex(
+    "e5bce389772e67c7172fe1c616d3a0e4d320fc9043c065161e495cf29b9626ddffc0806a90e4ce361ffd0ff2"
+)
+"""(0.5, -0.5, 0.5, -0.5) for badge 7 of these tests, as the first version sealed it."""
 
 
 def flipped(data: bytes) -> list[bytes]:
@@ -46,6 +51,25 @@ def refused(
     except TemplateUnreadable as error:
         return bool(said(error))
     return False
+
+
+def plain_refused(
+    sealed: bytes = PLAIN, badge_id: bytes = BADGE_ID, pack_id: str = PACK, site: SiteSecret = SECRET
+) -> bool:
+    """The same for a plain badge's template."""
+    try:
+        unseal_plain(sealed, badge_id, pack_id, site)
+    except TemplateUnreadable as error:
+        return bool(said(error))
+    return False
+
+
+def test_what_the_first_version_sealed_still_opens() -> None:
+    """A new version must not lock a school out of its own templates."""
+    badge = credential(7)
+    assert badge.badge_key is not None
+    opened = unseal(SEALED_IN_2026, badge.badge_key, badge.badge_id, PACK, SECRET)
+    assert [0.5, -0.5, 0.5, -0.5] == opened.vector.tolist()
 
 
 def test_it_opens_as_it_was_sealed() -> None:
@@ -119,10 +143,44 @@ def test_the_form_is_the_one_that_is_documented() -> None:
     assert template().vector.astype("<f4").tobytes() == plain
 
 
+def test_a_plain_template_opens_with_the_site_secret_alone() -> None:
+    """No key is needed but the device's own: that is what makes plain badges weaker."""
+    opened = unseal_plain(PLAIN, BADGE_ID, PACK, SiteSecret(SECRET.value))
+    assert np.array_equal(template().vector, opened.vector)
+    assert PACK == opened.pack_id
+    opened.wipe()
+    assert not opened.vector.any()
+
+
+def test_a_plain_template_opens_nowhere_else() -> None:
+    """Not with another site's secret, for another number or pack, nor altered, cut or longer."""
+    assert all(plain_refused(site=SiteSecret(value)) for value in flipped(SECRET.value))
+    assert all(plain_refused(badge_id=badge_id) for badge_id in flipped(BADGE_ID))
+    assert all(plain_refused(pack_id=pack_id) for pack_id in ("", PACK + " ", PACK.upper(), "dlib/0123456789ab"))
+    assert all(plain_refused(sealed) for sealed in flipped(PLAIN))
+    assert all(plain_refused(PLAIN[:length]) for length in range(len(PLAIN)))
+    assert plain_refused(PLAIN + b"\0")
+
+
+def test_a_plain_and_a_keyed_template_do_not_open_as_each_other() -> None:
+    """Whatever stands in for the key: the site secret, the badge's id, or nothing."""
+    assert plain_refused(SEALED)
+    assert all(refused(PLAIN, key) for key in (KEY, b"", bytes(32), BADGE_ID, SECRET.value))
+
+
+def test_the_form_of_a_plain_template_is_the_one_that_is_documented() -> None:
+    """The key is HKDF-SHA256 of the site secret, without salt, for this badge; the rest is as for the others."""
+    info = b"edgegate/plain/1" + BADGE_ID
+    key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(SECRET.value)
+    numbers = AESGCM(key).decrypt(PLAIN[:12], PLAIN[12:], cbor2.dumps([1, BADGE_ID, PACK]))
+    assert template().vector.astype("<f4").tobytes() == numbers
+
+
 def test_sealing_twice_gives_two_texts() -> None:
     """The nonce is fresh each time, so equal templates cannot be told from outside."""
     texts = {seal(template(), KEY, BADGE_ID, SECRET) for _ in range(50)}
-    assert 50 == len(texts) == len({text[:12] for text in texts})
+    texts |= {seal_plain(template(), BADGE_ID, SECRET) for _ in range(50)}
+    assert 100 == len(texts) == len({text[:12] for text in texts})
 
 
 def test_handles_and_card_hashes_need_the_site_secret() -> None:

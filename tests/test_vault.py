@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -12,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgegate.errors import EdgeGateError, StoreError
-from edgegate.model import Consent, Standing, Status
-from edgegate.vault.store import SqliteVault
+from edgegate.badges.credential import CredentialBook
+from edgegate.errors import EdgeGateError, StoreError, TemplateUnreadable
+from edgegate.model import Consent, Credential, Standing, Status
+from edgegate.vault.seal import card_hash, handle, unseal_plain
+from edgegate.vault.store import APPLICATION_ID, SqliteVault
 from tests.contracts.child import SPACE
 from tests.contracts.kit import (
     CONSENT,
@@ -22,6 +25,7 @@ from tests.contracts.kit import (
     NOW,
     PACK,
     SECRET,
+    YEAR_S,
     begin,
     card_number,
     child,
@@ -33,6 +37,29 @@ from tests.contracts.kit import (
     said,
     template,
 )
+
+NUMBER = "0008415732-A"
+SCHEMA_1 = """
+    CREATE TABLE badge (
+        handle BLOB PRIMARY KEY CHECK (length(handle) = 32),
+        status TEXT NOT NULL CHECK (status IN ('volunteer', 'diary', 'revoked')),
+        badge_expires INTEGER NOT NULL,
+        card BLOB UNIQUE,
+        pack_id TEXT,
+        sealed BLOB,
+        consent_by TEXT,
+        consent_version TEXT,
+        consent_given INTEGER,
+        consent_expires INTEGER,
+        CHECK ((status = 'volunteer') = (sealed IS NOT NULL)),
+        CHECK ((sealed IS NULL) = (pack_id IS NULL)),
+        CHECK ((sealed IS NULL) = (consent_expires IS NULL))
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+"""The vault as the first version made it."""
+SEALED_1 = bytes.fromhex("e5bce389772e67c7172fe1c616d3a0e4d320fc9043c065161e495cf29b9626ddffc0806a90e4ce361ffd0ff2")
+"""What that version sealed for badge 7: the template (0.5, -0.5, 0.5, -0.5)."""
 
 
 @pytest.fixture
@@ -50,6 +77,13 @@ def vault(path: Path) -> Iterator[SqliteVault]:
 def enrol(vault: SqliteVault, number: int = 0, consent: Consent = CONSENT) -> bytes:
     """Volunteer `number`."""
     return vault.enrol(credential(number), card_number=card_number(number), template=template(number), consent=consent)
+
+
+def plain(text: str = NUMBER, *, issued: int = NOW, expires: int = NOW + YEAR_S) -> Credential:
+    """A plain badge, as the office enrols it."""
+    found = CredentialBook({}, plain_typed=True).plain(text, typed=True)
+    assert found is not None
+    return replace(found, issued=issued, expires=expires)
 
 
 def sealed(path: Path, handle: bytes) -> bytes:
@@ -160,6 +194,101 @@ def test_nothing_of_a_badge_or_face_is_stored_in_the_clear(vault: SqliteVault, p
             vector.astype(np.float64).tobytes()[:32],
         ):
             assert [] == holding(path.parent, hidden)
+
+
+def _first_version(path: Path) -> None:
+    """A vault with a volunteer (7), a diary badge (8), a revoked (9) and an erased one (10), and a lockdown."""
+    face = (PACK, SEALED_1, "both", "2026-09", NOW, NOW + DAY_S)
+    rows = {
+        7: ("volunteer", face),
+        8: ("diary", (None,) * 6),
+        9: ("revoked", (None,) * 6),
+        10: ("revoked", (None,) * 6),
+    }
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(SCHEMA_1)
+        for number, (status, rest) in rows.items():
+            key = handle(SECRET, credential(number).badge_id)
+            card = card_hash(SECRET, card_number(number)) if number < 10 else None
+            values = (key, status, NOW + YEAR_S, card, *rest)
+            db.execute("INSERT INTO badge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        db.execute("INSERT INTO setting VALUES ('lockdown', 1)")
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute("PRAGMA user_version=1")
+
+
+def test_a_vault_of_the_first_version_opens_as_it_was(path: Path) -> None:
+    """Every row, template, consent, card number and the lockdown; none becomes plain; numbers can be added."""
+    _first_version(path)
+    statuses = [Status.VOLUNTEER, Status.DIARY, Status.REVOKED, Status.REVOKED]
+    for _ in range(2):
+        with closing(SqliteVault(path, SECRET)) as store:
+            assert statuses == [store.standing(credential(number)).status for number in range(7, 11)]
+            assert Consent("both", "2026-09", NOW, NOW + DAY_S) == store.standing(credential(7)).consent
+            assert [0.5, -0.5, 0.5, -0.5] == store.unseal(credential(7), PACK).vector.tolist()
+            assert [8, 9] == [
+                number
+                for number in (8, 9)
+                if store.find(card_number(number)).handle == store.handle_of(credential(number).badge_id)
+            ]
+            assert store.locked()
+            assert [False] * 4 == [entry.plain for entry in store.entries()]
+    with closing(SqliteVault(path, SECRET)) as store:
+        key = store.enrol(plain(), card_number="", template=template(), consent=CONSENT)
+        store.erase(store.handle_of(credential(7).badge_id))
+        assert [] == holding(path.parent, SEALED_1)
+        assert [key] == [entry.handle for entry in store.entries() if entry.plain]
+
+
+def test_a_first_version_that_is_damaged_is_told_in_one_line(path: Path) -> None:
+    """A migration that cannot be done changes nothing."""
+    _first_version(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("ALTER TABLE badge RENAME TO something")
+    with pytest.raises(StoreError) as caught:
+        SqliteVault(path, SECRET)
+    assert str(path) in said(caught.value)
+    assert "migration plain" in str(caught.value)
+    with closing(sqlite3.connect(path)) as db:
+        assert 1 == db.execute("PRAGMA user_version").fetchone()[0]
+        assert 4 == db.execute("SELECT count(*) FROM something").fetchone()[0]
+
+
+def test_a_plain_number_is_in_no_file(vault: SqliteVault, path: Path) -> None:
+    """Neither as it is printed on the card nor as it counts, its id or any hash that needs no secret."""
+    for number, keep in (("0008415732-a", True), ("04 a1 b2 c3 d4", False)):
+        badge = plain(number)
+        key = vault.enrol(badge, card_number="", template=template(), consent=CONSENT)
+        if not keep:
+            vault.erase(key)
+        counts = number.upper().replace(" ", "")
+        hashes = [hashlib.sha256(text).digest()[:16] for text in (counts.encode(), number.encode())]
+        for hidden in (number.encode(), counts.encode(), badge.badge_id, *hashes, template().vector.tobytes()[:16]):
+            assert [] == holding(path.parent, hidden)
+        assert holding(path.parent, key)  # the search finds what is there
+
+
+def test_the_device_alone_opens_a_plain_template(vault: SqliteVault, path: Path) -> None:
+    """With the site secret and the number's id, no badge is needed; with another secret nothing opens."""
+    key = vault.enrol(plain(), card_number="", template=template(), consent=CONSENT)
+    opened = unseal_plain(sealed(path, key), plain().badge_id, PACK, SECRET)
+    assert np.array_equal(template().vector, opened.vector)
+    with closing(SqliteVault(path, type(SECRET)(bytes(32)))) as elsewhere:
+        assert Status.UNKNOWN is elsewhere.standing(plain()).status
+    with pytest.raises(TemplateUnreadable):
+        unseal_plain(sealed(path, key), plain().badge_id, PACK, type(SECRET)(bytes(32)))
+
+
+def test_what_a_card_given_out_again_had_before_is_gone(vault: SqliteVault, path: Path) -> None:
+    """The template of last year's holder is in no file, while the daemon has the vault open."""
+    key = vault.enrol(plain(), card_number="", template=template(), consent=CONSENT)
+    gone = sealed(path, key)
+    with closing(SqliteVault(path, SECRET)) as office:
+        again = plain(issued=NOW + YEAR_S, expires=NOW + 2 * YEAR_S)
+        office.enrol(again, card_number="", template=template(1), consent=CONSENT)
+        assert [] == holding(path.parent, gone)
+        assert [] == holding(path.parent, gone[12:60])
+    assert np.array_equal(template(1).vector, vault.unseal(plain(), PACK).vector)
 
 
 def test_a_handle_that_names_two_badges_names_none(vault: SqliteVault, path: Path) -> None:

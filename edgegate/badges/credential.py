@@ -15,6 +15,7 @@ import cbor2
 from cwt import COSE
 from cwt.cose_key_interface import COSEKeyInterface
 
+from edgegate.badges.plain import number_id, read_number
 from edgegate.model import Credential, Detail
 
 PREFIX = "EG1:"
@@ -58,16 +59,23 @@ def encode(credential: Credential, key: COSEKeyInterface) -> str:
 class CredentialBook:
     """Verifies badges against the public keys of the issuers this gate trusts (port `BadgeBook`)."""
 
-    def __init__(self, issuers: Mapping[bytes, COSEKeyInterface]) -> None:
-        """`issuers`: key id (8 bytes) to Ed25519 public key."""
+    def __init__(
+        self, issuers: Mapping[bytes, COSEKeyInterface], *, plain_typed: bool = False, plain_seen: bool = False
+    ) -> None:
+        """`issuers`: key id (8 bytes) to Ed25519 public key. Plain numbers count only where they are allowed:
+        typed by a reader of its own, seen by the camera, or both."""
         self._issuers = dict(issuers)
+        self._plain_typed, self._plain_seen = plain_typed, plain_seen
 
     def recognises(self, text: str) -> bool:
         return text.startswith(PREFIX)
 
     def verify(self, text: str) -> Credential | Detail | None:
-        if len(text) > MAX_CHARS or not self.recognises(text):
+        if len(text) > MAX_CHARS:
             return None
+        if not self.recognises(text):
+            # The gate asks again for a number it has already believed, without saying where it came from.
+            return self.plain(text, typed=self._plain_typed)
         try:
             signed = base45.b45decode(text[len(PREFIX) :])
             message = cbor2.loads(signed)
@@ -88,6 +96,12 @@ class CredentialBook:
             return _credential(cbor2.loads(payload))
         except (cbor2.CBORDecodeError, ValueError, KeyError):
             return Detail.MALFORMED
+
+    def plain(self, text: str, *, typed: bool) -> Credential | None:
+        number = read_number(text) if (self._plain_typed if typed else self._plain_seen) else None
+        if number is None or self.recognises(number):
+            return None
+        return Credential("", number_id(number), 0, _LAST_SECOND, plain=True)
 
 
 def _credential(claims: Any) -> Credential:

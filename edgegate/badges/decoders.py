@@ -1,39 +1,86 @@
-"""Finding QR codes in a picture: `zxing` is fast, `pyzbar` reads some that zxing misses, `both` asks it second.
+"""Finding codes in a picture: `zxing` is fast, `pyzbar` reads some that zxing misses, `both` asks it second.
 
-Measured at 1280 x 720: zxing 0.5-0.7 ms a picture for QR alone, pyzbar 27 ms (docs/decisions.md).
+QR codes are always read, for signed badges. Other texts come out only of the symbologies that are asked for: that is
+QR alone, unless plain numbers are allowed (`badges.formats`). A signed badge counts in whatever symbology it comes.
+
+Measured at 1280 x 720: zxing 0.5-0.7 ms a picture for QR alone, pyzbar 27 ms (docs/decisions.md). With linear
+symbologies, one or all, zxing takes about three times as long; with all there are, eight times.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
+from edgegate.badges.credential import PREFIX
 from edgegate.errors import EdgeGateError
 from edgegate.model import Image
 from edgegate.ports import Decoder
 
 MAX_TEXT = 4296
 """The longest text a QR code can hold (version 40-L, alphanumeric)."""
+TYPED = "typed"
+"""The format of numbers that no camera reads."""
+_QR = "qr"
+_ZXING = {
+    _QR: "QRCode",
+    "code128": "Code128",
+    "code39": "Code39Std",  # the extended kind would turn `+A` into `a`, which ZBar does not
+    "codabar": "Codabar",
+    "itf": "ITF",
+    "ean13": "EAN13",  # UPC-A too, as the same 13 digits
+    "ean8": "EAN8",
+    "datamatrix": "DataMatrix",
+    "aztec": "Aztec",
+    "pdf417": "PDF417",
+}
+_PYZBAR = {
+    _QR: "QRCODE",
+    "code128": "CODE128",
+    "code39": "CODE39",
+    "codabar": "CODABAR",
+    "ean13": "EAN13",
+    "ean8": "EAN8",
+}
+"""ZBar finds a PDF417 but does not decode it, and gives wrong digits for an ITF, which nothing in the code checks."""
+
+
+def _wanted(codes: Iterable[tuple[str, bool]], any_qr: bool) -> list[str]:
+    """The texts to give out. `codes`: each text and whether it was a QR code; without `any_qr` those count only as
+    signed badges."""
+    return [text[:MAX_TEXT] for text, qr in codes if text and (any_qr or not qr or text.startswith(PREFIX))]
 
 
 class ZxingDecoder:
-    """zxing-cpp, QR codes only."""
+    """zxing-cpp. `formats`: the symbologies, by their names in the configuration, whose texts come out."""
 
     name = "zxing"
 
-    def __init__(self) -> None:
+    def __init__(self, formats: Collection[str] = (_QR,)) -> None:
         import zxingcpp
 
-        self._read = zxingcpp.read_barcodes
-        self._formats = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
+        kinds = zxingcpp.BarcodeFormat
+        self._read, self._qr, self._any_qr = zxingcpp.read_barcodes, kinds.QRCode, _QR in formats
+        self._formats = zxingcpp.BarcodeFormats([getattr(kinds, _ZXING[name]) for name in {_QR, *formats}])
+        # What the code holds; the default would set GS1 numbers in brackets, as they are printed below it.
+        self._mode = zxingcpp.TextMode.Plain
 
     def decode(self, grey: Image, now: float) -> list[str]:
-        return [code.text[:MAX_TEXT] for code in self._read(grey, formats=self._formats) if code.text]
+        found = self._read(grey, formats=self._formats, text_mode=self._mode)
+        return _wanted(((code.text, code.symbology == self._qr) for code in found), self._any_qr)
 
 
 class PyzbarDecoder:
-    """ZBar through pyzbar, QR codes only."""
+    """ZBar through pyzbar. `formats` as for zxing, but not all of them."""
 
     name = "pyzbar"
 
-    def __init__(self) -> None:
+    def __init__(self, formats: Collection[str] = (_QR,)) -> None:
+        if unread := sorted(set(formats) - set(_PYZBAR)):
+            raise EdgeGateError(
+                f"pyzbar does not serve for {', '.join(unread)}",
+                where="badges.formats",
+                next="choose decoder: zxing or both, or leave it out",
+            )
         try:
             from pyzbar import pyzbar
         except ImportError:
@@ -42,12 +89,12 @@ class PyzbarDecoder:
                 where="badges.readers: decoder",
                 next="`apt install libzbar0`, or choose decoder: zxing",
             ) from None
-        self._read = pyzbar.decode
-        self._symbols = [pyzbar.ZBarSymbol.QRCODE]
+        self._read, self._any_qr = pyzbar.decode, _QR in formats
+        self._symbols = [pyzbar.ZBarSymbol[_PYZBAR[name]] for name in sorted({_QR, *formats})]
 
     def decode(self, grey: Image, now: float) -> list[str]:
         found = self._read(grey, symbols=self._symbols)
-        return [text[:MAX_TEXT] for code in found if (text := code.data.decode("utf-8", "replace"))]
+        return _wanted(((code.data.decode("utf-8", "replace"), code.type == "QRCODE") for code in found), self._any_qr)
 
 
 class SecondOpinion:
@@ -68,10 +115,11 @@ class SecondOpinion:
         return self._second.decode(grey, now)
 
 
-def decoder(name: str) -> Decoder:
-    """The decoder the configuration names."""
+def decoder(name: str, formats: Collection[str] = ()) -> Decoder:
+    """The decoder the configuration names, for `badges.formats`. Raises EdgeGateError where it cannot read one."""
+    wanted = [known for known in formats if known != TYPED] or [_QR]
     if name == "zxing":
-        return ZxingDecoder()
+        return ZxingDecoder(wanted)
     if name == "pyzbar":
-        return PyzbarDecoder()
-    return SecondOpinion(ZxingDecoder(), PyzbarDecoder())
+        return PyzbarDecoder(wanted)
+    return SecondOpinion(ZxingDecoder(wanted), PyzbarDecoder([known for known in wanted if known in _PYZBAR]))

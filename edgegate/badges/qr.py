@@ -1,4 +1,4 @@
-"""The reader that looks for QR codes in the camera's pictures."""
+"""The reader that looks for codes in the camera's pictures: QR, and what else the configuration allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class QrReader:
         self._decoder, self._book = decoder, book
 
     def scan(self, frame: Frame) -> list[CodeSeen]:
-        """Badges first, so that a poster's code beside a badge does not stand in its way."""
+        """Signed badges first, so that a poster's code beside a badge does not stand in its way. Whether another text
+        is a plain badge is the gate's to say, which asks the vault."""
         texts = list(dict.fromkeys(self._decoder.decode(grey(frame.image), frame.at)))[:MAX_CODES]
         seen = [CodeSeen(Code(text), credible=self._book.recognises(text)) for text in texts]
         return sorted(seen, key=lambda event: not event.credible)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from edgegate import enrolment
-from edgegate.app import FaceSide, load_faces, open_book, open_camera, open_vault
+from edgegate.adapters import FaceSide, load_faces, open_book, open_camera, open_vault
 from edgegate.badges.draw import SIZE_MM
 from edgegate.badges.issuer import is_encrypted, load_private
 from edgegate.cli.common import (
@@ -32,6 +34,12 @@ from edgegate.model import Consent, Standing, Template
 
 CAMERA_PHOTOS = 3
 CAMERA_TRIES = 150
+MAX_LINE = 4096
+WHO = "card number, plain number, handle, badge text or badge image; - reads one line of standard input"
+WEAKER = (
+    "A plain badge is weaker than a signed one: who sees its number can copy it, and the site secret alone opens "
+    "its template."
+)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,7 +57,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     new.add_argument("--consent-by", choices=("student", "guardian", "both"), help="who agreed")
     new.add_argument("--consent-version", metavar="TEXT", help="which text they agreed to")
     new.add_argument("--expires", metavar="DATE", help="last day of consent and badge (diary: default a year)")
-    new.add_argument("--badge-out", type=Path, required=True, metavar="FILE", help="the badge, .png or .svg")
+    badge = new.add_mutually_exclusive_group(required=True)
+    badge.add_argument("--badge-out", type=Path, metavar="FILE", help="the badge to make, .png or .svg")
+    badge.add_argument("--plain", metavar="NUMBER", help="a card that is there already (weaker); - reads one line")
     new.add_argument("--size-mm", type=float, default=SIZE_MM, help=f"its width in print (default {SIZE_MM:g})")
     passphrase_option(new)
     json_option(new)
@@ -66,7 +76,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     ):
         change = actions.add_parser(name, help=text)
         config_option(change)
-        change.add_argument("who", metavar="WHO", help="card number, handle, badge text or badge image")
+        change.add_argument("who", metavar="WHO", help=WHO)
         change.set_defaults(run=run_change, action=action)
 
 
@@ -74,6 +84,8 @@ def run_add(args: argparse.Namespace) -> int:
     config = configuration(args)
     now = int(time.time())
     expires = _expiry(args, now)
+    if args.plain is not None:
+        return _add_plain(args, config, now, expires)
     public = config.badges.issuers[0]
     word = passphrase(args) if is_encrypted(public) else None
     issuer = load_private(public, word)
@@ -113,6 +125,30 @@ def run_add(args: argparse.Namespace) -> int:
     return 0
 
 
+def _add_plain(args: argparse.Namespace, config: Config, now: int, expires: int) -> int:
+    """The card exists, so no issuer signs and no picture is made."""
+    if not config.badges.allow_plain:
+        raise EdgeGateError(
+            "plain badges are not allowed here",
+            where="badges.allow_plain",
+            next="make a signed one with --badge-out, or set it to true and name badges.formats",
+        )
+    number = enrolment.plain_badge(_given(args.plain))
+    template, consent = (None, None) if args.diary else _volunteer(args, config, now, expires)
+    vault = open_vault(config, create=True)
+    try:
+        handle = enrolment.register(vault, number, template=template, consent=consent, expires=expires, now=now)
+    finally:
+        vault.close()
+    if args.json:
+        told = {"handle": handle.hex(), "card_number": None, "expires": last_day(expires), "badge": None}
+        print(json.dumps(told))
+    else:
+        print(f"plain badge, until {last_day(expires)}, handle {handle.hex()[:12]}")
+        print(WEAKER)
+    return 0
+
+
 def run_list(args: argparse.Namespace) -> int:
     vault = open_vault(configuration(args))
     try:
@@ -122,11 +158,12 @@ def run_list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_as_json(entry) for entry in entries]))
         return 0
-    print(f"{'HANDLE':<12}  {'STATUS':<9}  {'BADGE UNTIL':<11}  CONSENT")
+    print(f"{'HANDLE':<12}  {'STATUS':<9}  {'KIND':<6}  {'BADGE UNTIL':<11}  CONSENT")
     for entry in entries:
         consent = entry.consent
         agreed = f"{consent.by}, {consent.version}, until {last_day(consent.expires)}" if consent else "-"
-        print(f"{entry.handle.hex()[:12]}  {entry.status:<9}  {last_day(entry.badge_expires or 0):<11}  {agreed}")
+        kind, until = "plain" if entry.plain else "signed", last_day(entry.badge_expires or 0)
+        print(f"{entry.handle.hex()[:12]}  {entry.status:<9}  {kind:<6}  {until:<11}  {agreed}")
     print(f"{len(entries)} badges")
     return 0
 
@@ -135,13 +172,29 @@ def run_change(args: argparse.Namespace) -> int:
     config = configuration(args)
     vault = open_vault(config)
     try:
-        standing = enrolment.find(args.who, vault, open_book(config))
+        standing = enrolment.find(_given(args.who), vault, open_book(config))
         getattr(vault, args.action)(standing.handle)
     finally:
         vault.close()
     done = "revoked, its template is gone" if args.action == "revoke" else "erased"
     print(f"badge {standing.handle.hex()[:12]} {done}; it is refused until {last_day(standing.badge_expires or 0)}")
     return 0
+
+
+def _given(word: str) -> str:
+    """What names a badge; `-` stands for one line typed or scanned, which then is in no shell's history."""
+    if word != "-":
+        return word
+    try:
+        if sys.stdin is not None and sys.stdin.isatty():
+            line = getpass.getpass("Scan the card or type its number (not shown): ")
+        else:
+            line = sys.stdin.readline(MAX_LINE) if sys.stdin is not None else ""
+    except (EOFError, UnicodeError):
+        line = ""
+    if not line.strip():
+        raise EdgeGateError("no number was given", where="-", next="scan the card, or type its number")
+    return line.strip()
 
 
 def _expiry(args: argparse.Namespace, now: int) -> int:
@@ -210,6 +263,7 @@ def _as_json(entry: Standing) -> dict[str, Any]:
     return {
         "handle": entry.handle.hex(),
         "status": entry.status.value,
+        "plain": entry.plain,
         "expires": last_day(entry.badge_expires or 0),
         "pack": entry.pack_id,
         "consent": consent

@@ -33,7 +33,7 @@ def run_init(args: argparse.Namespace) -> int:
             where=str(site_secret),
             next="give badges.issuers or vault.site_secret another name",
         )
-    kept = exists(site_secret)
+    kept = exists(site_secret) or exists(secret.sealed(site_secret))
     if not kept:
         secret.create(site_secret)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from edgegate.errors import EdgeGateError, StoreError, TemplateUnreadable
 from edgegate.model import Consent, Credential, Standing, Status, Template
 from edgegate.sqlite import checkpoint, one_line, open_database, transaction
-from edgegate.vault.seal import card_hash, handle, seal, unseal
+from edgegate.vault.seal import card_hash, handle, seal, seal_plain, unseal, unseal_plain
 from edgegate.vault.secret import SiteSecret
 
 APPLICATION_ID = 0x45475631  # "EGV1"
@@ -36,9 +36,10 @@ MIGRATIONS = (
         CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID
         """,
     ),
+    ("plain", "ALTER TABLE badge ADD COLUMN plain INTEGER NOT NULL DEFAULT 0 CHECK (plain IN (0, 1))"),
 )
 
-_COLUMNS = "handle, status, badge_expires, pack_id, consent_by, consent_version, consent_given, consent_expires"
+_COLUMNS = "handle, status, badge_expires, pack_id, consent_by, consent_version, consent_given, consent_expires, plain"
 _FORGET_FACE = (
     "sealed = NULL, pack_id = NULL, consent_by = NULL, consent_version = NULL, consent_given = NULL, "
     "consent_expires = NULL"
@@ -67,6 +68,8 @@ class SqliteVault:
             raise TemplateUnreadable("there is no template for this badge", next="enrol again")
         if row[1] != pack_id:
             raise TemplateUnreadable("the template was made with another pack", next="enrol again with this one")
+        if credential.plain:
+            return unseal_plain(row[0], credential.badge_id, pack_id, self._secret)
         if credential.badge_key is None:
             raise TemplateUnreadable("this badge carries no key", next="enrol again")
         return unseal(row[0], credential.badge_key, credential.badge_id, pack_id, self._secret)
@@ -82,34 +85,37 @@ class SqliteVault:
         key = self.handle_of(credential.badge_id)
         if (template is None) != (consent is None):
             raise EdgeGateError("a template needs a consent, and a consent a template", next="give both or neither")
-        sealed = None
-        if template is not None:
-            if credential.badge_key is None:
-                raise EdgeGateError("this badge carries no key to seal a template with", next="issue a new badge")
-            sealed = seal(template, credential.badge_key, credential.badge_id, self._secret)
         values = (
             key,
             Status.DIARY if template is None else Status.VOLUNTEER,
             credential.expires,
-            card_hash(self._secret, card_number),
+            card_hash(self._secret, card_number) if card_number else None,
             template.pack_id if template is not None else None,
-            sealed,
+            self._seal(template, credential) if template is not None else None,
             consent.by if consent else None,
             consent.version if consent else None,
             consent.given if consent else None,
             consent.expires if consent else None,
+            credential.plain,
         )
+        gone = 0
         try:
             with transaction(self._db, self._path) as db:
+                if credential.plain:
+                    # A card that has served its time may be given out again, though `purge` has not come by yet.
+                    expired = "DELETE FROM badge WHERE handle = ? AND badge_expires <= ?"
+                    gone = db.execute(expired, (key, credential.issued)).rowcount
                 db.execute(
                     "INSERT INTO badge (handle, status, badge_expires, card, pack_id, sealed, consent_by, "
-                    "consent_version, consent_given, consent_expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "consent_version, consent_given, consent_expires, plain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     values,
                 )
         except StoreError as error:
             if "UNIQUE" in error.what:
-                raise EdgeGateError("this badge is enrolled already", next="issue a new badge") from None
+                raise self._known_already(credential) from None
             raise
+        if gone:
+            checkpoint(self._db, self._path)
         return key
 
     def find(self, who: str) -> Standing:
@@ -122,8 +128,9 @@ class SqliteVault:
                 card = card_hash(self._secret, who) if who.isascii() else b""
                 rows = self._db.execute(f"SELECT {_COLUMNS} FROM badge WHERE card = ?", (card,)).fetchall()
         if len(rows) != 1:
-            what = "matches several badges" if rows else "is not known to this vault"
-            raise EdgeGateError(what, where=who[:64], next="see `edgegate enroll list`, or check the number")
+            # What was asked for is not repeated: it may be a plain badge, which is nothing but its number.
+            what = "this number or handle " + ("matches several badges" if rows else "is not known to this vault")
+            raise EdgeGateError(what, next="see `edgegate enroll list`, or check it")
         return self._read(rows[0])
 
     def revoke(self, handle: bytes) -> None:
@@ -161,6 +168,21 @@ class SqliteVault:
     def close(self) -> None:
         self._db.close()
 
+    def _seal(self, template: Template, credential: Credential) -> bytes:
+        if credential.plain:
+            return seal_plain(template, credential.badge_id, self._secret)
+        if credential.badge_key is None:
+            raise EdgeGateError("this badge carries no key to seal a template with", next="issue a new badge")
+        return seal(template, credential.badge_key, credential.badge_id, self._secret)
+
+    def _known_already(self, credential: Credential) -> EdgeGateError:
+        if not credential.plain:
+            return EdgeGateError("this badge is enrolled already", next="issue a new badge")
+        instead = "give another card, or issue a signed badge"
+        if self.standing(credential).status is Status.REVOKED:
+            return EdgeGateError("this number was revoked, and is refused until it expires", next=instead)
+        return EdgeGateError("this number is enrolled already, until it expires", next=instead)
+
     def _standing(self, key: bytes) -> Standing | None:
         with one_line(self._path):
             row = self._db.execute(f"SELECT {_COLUMNS} FROM badge WHERE handle = ?", (key,)).fetchone()
@@ -174,10 +196,11 @@ class SqliteVault:
         checkpoint(self._db, self._path)
 
     def _read(self, row: tuple[Any, ...]) -> Standing:
-        key, status, badge_expires, pack_id, by, version, given, expires = row
+        key, status, badge_expires, pack_id, by, version, given, expires, plain = row
         try:
             consent = Consent(str(by), str(version), int(given), int(expires)) if expires is not None else None
-            return Standing(key, Status(status), int(badge_expires), consent, pack_id and str(pack_id))
+            pack = pack_id and str(pack_id)
+            return Standing(key, Status(status), int(badge_expires), consent, pack, bool(int(plain)))
         except (ValueError, TypeError):
             raise StoreError(
                 "holds a row that makes no sense", where=str(self._path), next="it is damaged: put back a copy"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edgegate.badges.credential import MAX_CHARS, PREFIX
+from edgegate.badges.credential import MAX_CHARS, PREFIX, CredentialBook
 from edgegate.camera.stage import WIFI
 from edgegate.model import Credential, Detail
 from edgegate.ports import BadgeBook
@@ -96,6 +96,34 @@ def test_asking_twice_gives_the_same_answer(book: BadgeBook) -> None:
     """A badge stays valid: the book remembers nothing."""
     text = SCHOOL.sign(credential(1))
     assert book.verify(text) == book.verify(text) == credential(1)
+
+
+@pytest.mark.parametrize(("typed", "seen"), [(False, False), (True, False), (False, True), (True, True)])
+def test_a_number_counts_only_where_it_is_allowed(typed: bool, seen: bool) -> None:
+    """Typed by a reader, seen by the camera, both or neither; the form of a signed badge it never has."""
+    book: BadgeBook = CredentialBook({SCHOOL.kid: SCHOOL.public}, plain_typed=typed, plain_seen=seen)
+    number = "4006381333931"
+    assert not book.recognises(number)
+    assert (typed, seen) == tuple(book.plain(number, typed=way) is not None for way in (True, False))
+    assert (typed or seen) is isinstance(book.verify(number), Credential)
+    for text in ("", "12", "a\tnumber", "Zoë's card", PREFIX + "A" * 20, PREFIX.lower() + "A" * 20):
+        assert [None, None] == [book.plain(text, typed=way) for way in (True, False)]
+    assert credential() == book.verify(SCHOOL.sign(credential()))
+    assert Detail.UNKNOWN_ISSUER == book.verify(STRANGER.sign(credential()))
+
+
+def test_where_no_number_is_allowed_there_are_none(book: BadgeBook) -> None:
+    """That is the case unless the configuration says otherwise."""
+    assert [None, None] == [book.plain("4006381333931", typed=way) for way in (True, False)]
+
+
+def test_the_same_number_is_the_same_badge() -> None:
+    """However it came: typed or seen, in small letters or in groups."""
+    book: BadgeBook = CredentialBook({}, plain_typed=True, plain_seen=True)
+    ways = [book.plain("04a1 b2c3", typed=True), book.plain("04A1B2C3", typed=False), book.verify(" 04a1b2c3\n")]
+    assert isinstance(ways[0], Credential)
+    assert ways[0].plain
+    assert ways == [ways[0]] * 3
 
 
 @often

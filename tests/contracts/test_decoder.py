@@ -7,17 +7,29 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+import zxingcpp
 
 from edgegate.badges.decoders import SecondOpinion, decoder
 from edgegate.badges.draw import draw
 from edgegate.camera.stage import WIFI, code_image
+from edgegate.errors import EdgeGateError
 from edgegate.images import grey
 from edgegate.model import Image
 from edgegate.ports import Decoder
-from tests.contracts.kit import credential, keys
+from tests.contracts.kit import credential, keys, said
 
 BADGE = keys().sign(credential())
 WIDTH, HEIGHT = 1280, 720
+LINEAR = {
+    "code128": ("Code128", "2026-0147"),
+    "code39": ("Code39Std", "+A2026-0147"),
+    "codabar": ("Codabar", "A20260147B"),
+    "ean13": ("EAN13", "4006381333931"),
+    "ean8": ("EAN8", "96385074"),
+}
+SQUARE = {"datamatrix": ("DataMatrix", "2026-0147"), "aztec": ("Aztec", "2026-0147"), "pdf417": ("PDF417", "2026-0147")}
+PRINTED = {**LINEAR, **SQUARE, "itf": ("ITF", "20260147"), "qr": ("QRCode", "2026-0147")}
+"""By name in the configuration: zxing's name, and a number that such a code can hold. pyzbar serves for `LINEAR`."""
 
 
 @pytest.fixture(params=["zxing", "pyzbar", "both"])
@@ -97,6 +109,88 @@ def test_the_same_picture_gives_the_same_texts(reader: Decoder) -> None:
     """A code still in view is recognised by its text; seconds later it is the same."""
     picture = view(badge(), 400)
     assert [[BADGE]] * 3 == [reader.decode(picture, float(second)) for second in range(3)]
+
+
+def printed(kind: str, text: str = "", *, gs1: bool = False, degrees: float = 0.0) -> Image:
+    """A camera's picture of a printed code of this kind, a little blurred."""
+    name, number = PRINTED[kind]
+    made = zxingcpp.create_barcode(
+        text or number, getattr(zxingcpp.BarcodeFormat, name), **({"gs1": True} if gs1 else {})
+    )
+    code = np.array(made.to_image(scale=4, add_quiet_zones=True))
+    height, width = code.shape
+    move = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0), np.float64)
+    move[:, 2] += np.array((WIDTH / 2 - width / 2, HEIGHT / 2 - height / 2))
+    picture = np.full((HEIGHT, WIDTH), 150, np.uint8)
+    cv2.warpAffine(code, move, (WIDTH, HEIGHT), dst=picture, borderMode=cv2.BORDER_TRANSPARENT)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8), np.uint8)
+
+
+@pytest.mark.parametrize("degrees", [0, 6, 90, 180])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in ("zxing", "both") for kind in PRINTED] + [("pyzbar", kind) for kind in (*LINEAR, "qr")],
+)
+def test_the_symbologies_asked_for_are_read(name: str, kind: str, degrees: float) -> None:
+    """Each alone and beside others, level, tilted (no further for PDF417), on its side, upside down."""
+    number = PRINTED[kind][1]
+    for formats in ([kind], ["typed", kind, "code128"]):
+        reader = decoder(name, formats)
+        assert [number] == reader.decode(printed(kind, degrees=degrees), 0.0)
+        assert [BADGE] == reader.decode(view(badge(), 400, degrees=degrees), 9.0)
+
+
+@pytest.mark.parametrize("kind", PRINTED)
+@pytest.mark.parametrize("name", ["zxing", "pyzbar", "both"])
+def test_no_other_symbology_comes_out(name: str, kind: str) -> None:
+    """Not when none is asked for, nor beside one that is; of QR codes only signed badges do."""
+    others = [other for other in PRINTED if other != kind and (name != "pyzbar" or other in (*LINEAR, "qr"))]
+    assert [] == decoder(name, others).decode(printed(kind), 0.0)
+    for formats in ([], ["typed"]):
+        found = decoder(name, formats).decode(printed(kind), 0.0)
+        assert found == ([PRINTED[kind][1]] if kind == "qr" else [])
+
+
+@pytest.mark.parametrize("name", ["zxing", "both"])
+@pytest.mark.parametrize("kind", SQUARE)
+def test_a_signed_badge_counts_in_any_symbology(name: str, kind: str) -> None:
+    """Its signature makes it one, not the pattern that carries it."""
+    assert [BADGE] == decoder(name, [kind]).decode(printed(kind, BADGE), 0.0)
+
+
+@pytest.mark.parametrize("name", ["zxing", "pyzbar", "both"])
+def test_a_long_thin_number_is_read_as_the_code_holds_it(name: str) -> None:
+    """GS1's brackets are print, not content; every decoder gives the same, so one card is one number."""
+    picture = printed("code128", "(01)09501101530003(10)AB(21)7", gs1=True)
+    assert ["010950110153000310AB\x1d217"] == decoder(name, ["code128"]).decode(picture, 0.0)
+
+
+@pytest.mark.parametrize("name", ["zxing", "pyzbar", "both"])
+def test_an_american_products_number_has_thirteen_digits(name: str) -> None:
+    """UPC-A is an EAN-13 that begins with 0, for every decoder."""
+    made = zxingcpp.create_barcode("012345678905", zxingcpp.BarcodeFormat.UPCA).to_image(scale=3, add_quiet_zones=True)
+    assert ["0012345678905"] == decoder(name, ["ean13"]).decode(np.array(made), 0.0)
+
+
+@pytest.mark.parametrize("kind", [*SQUARE, "itf"])
+def test_pyzbar_alone_says_what_it_does_not_serve_for(kind: str) -> None:
+    """One line at the start, not a card that is never read; `both` leaves those to zxing."""
+    with pytest.raises(EdgeGateError) as caught:
+        decoder("pyzbar", ["code128", kind])
+    assert f"badges.formats: pyzbar does not serve for {kind}; choose decoder: zxing or both" in said(caught.value)
+    assert [PRINTED[kind][1]] == decoder("both", [kind]).decode(printed(kind), 0.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bars_are_not_seen_in_noise(seed: int) -> None:
+    """Everything asked for, and nothing there: stripes, noise and a badge's own pattern give no number."""
+    dice = np.random.default_rng(seed)
+    noise = dice.integers(0, 256, (HEIGHT, WIDTH), np.uint8)
+    stripes = np.repeat(dice.integers(0, 2, (1, WIDTH), np.uint8) * 255, HEIGHT, axis=0)
+    for reader in (decoder("zxing", list(PRINTED)), decoder("pyzbar", list(LINEAR))):
+        assert [] == reader.decode(noise, 0.0)
+        assert [] == reader.decode(np.ascontiguousarray(stripes), 0.0)
+        assert [BADGE] == reader.decode(view(badge(), 300 + 50 * seed), 0.0)
 
 
 class Told:

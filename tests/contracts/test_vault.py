@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgegate.errors import EdgeGateError, TemplateUnreadable
-from edgegate.model import Consent, Standing, Status
+from edgegate.model import Consent, Credential, Standing, Status
 from edgegate.ports import Vault
 from edgegate.vault.store import SqliteVault
 from tests.contracts.kit import (
@@ -59,6 +59,15 @@ def volunteer(vault: Vault, number: int = 0, consent: Consent = CONSENT, expires
 def diary(vault: Vault, number: int = 0, expires: int = NOW + YEAR_S) -> bytes:
     badge = credential(number, expires=expires)
     return vault.enrol(badge, card_number=card_number(number), template=None, consent=None)
+
+
+def number(number: int = 0, *, expires: int = NOW + YEAR_S, issued: int = NOW) -> Credential:
+    """A plain badge, as the office enrols it."""
+    return replace(credential(number, expires=expires, keyed=False), issuer="", issued=issued, plain=True)
+
+
+def plain_volunteer(vault: Vault, which: int = 0, consent: Consent = CONSENT) -> bytes:
+    return vault.enrol(number(which), card_number="", template=template(which), consent=consent)
 
 
 def test_a_stranger_is_unknown(vault: Vault) -> None:
@@ -148,6 +157,90 @@ def test_a_revoked_badge_cannot_be_enrolled_again(vault: Vault) -> None:
     with pytest.raises(EdgeGateError):
         volunteer(vault)
     assert Status.REVOKED == vault.standing(credential()).status
+
+
+def test_a_plain_badge_is_kept_whole_and_told_apart(opened: Callable[[], Vault]) -> None:
+    """With no key and no card number; whoever counts the rows sees which they are."""
+    handle = plain_volunteer(opened())
+    opened().enrol(number(1), card_number="", template=None, consent=None)
+    diary(opened(), 2)
+    shown = replace(number(), issued=0, expires=253_402_300_799)  # as the gate reads it: without the office's dates
+    for vault in (opened(), opened()):
+        assert Standing(handle, Status.VOLUNTEER, NOW + YEAR_S, CONSENT, PACK, plain=True) == vault.standing(shown)
+        assert np.array_equal(template().vector, vault.unseal(shown, PACK).vector)
+        assert handle == vault.find(handle.hex()).handle
+        assert [False, True, True] == sorted(standing.plain for standing in vault.entries())
+        with pytest.raises(EdgeGateError):
+            vault.find("")
+
+
+def test_a_plain_badge_opens_only_its_own_template(vault: Vault) -> None:
+    """Another number, another pack, or a signed badge that happens to have the same id: nothing opens."""
+    plain_volunteer(vault)
+    volunteer(vault, 1)
+    for badge, pack in (
+        (number(5), PACK),
+        (number(), "test/another"),
+        (credential(), PACK),
+        (credential(keyed=False), PACK),
+        (number(1), PACK),
+    ):
+        with pytest.raises(TemplateUnreadable) as caught:
+            vault.unseal(badge, pack)
+        said(caught.value)
+
+
+def test_a_plain_number_is_enrolled_once(vault: Vault) -> None:
+    """A second time is refused, saying what to do instead; a revoked one is not taken back in silence."""
+    handle = plain_volunteer(vault)
+    with pytest.raises(EdgeGateError) as caught:
+        vault.enrol(number(), card_number="", template=None, consent=None)
+    assert "enrolled already, until it expires; give another card" in said(caught.value)
+    assert Status.VOLUNTEER is vault.standing(number()).status
+    for withdraw in (vault.revoke, vault.erase):
+        withdraw(handle)
+        with pytest.raises(EdgeGateError) as caught:
+            vault.enrol(number(issued=NOW + YEAR_S - 1), card_number="", template=None, consent=None)
+        assert "was revoked, and is refused until it expires; give another card" in said(caught.value)
+        assert Standing(handle, Status.REVOKED, NOW + YEAR_S, plain=True) == vault.standing(number())
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_an_expired_plain_number_can_be_given_out_again(vault: Vault, revoked: bool) -> None:
+    """The card outlives the school year, and nobody has to wait for the housekeeping; other rows stay."""
+    handle = plain_volunteer(vault)
+    volunteer(vault, 1)
+    if revoked:
+        vault.revoke(handle)
+    again = number(issued=NOW + YEAR_S, expires=NOW + 2 * YEAR_S)
+    assert handle == vault.enrol(again, card_number="", template=None, consent=None)
+    assert Standing(handle, Status.DIARY, NOW + 2 * YEAR_S, plain=True) == vault.standing(number())
+    assert Status.VOLUNTEER is vault.standing(credential(1)).status
+
+
+def test_a_signed_badge_is_never_given_out_again(vault: Vault) -> None:
+    """Expired or not: it has a fresh id each time, so the same one twice is a mistake."""
+    volunteer(vault)
+    with pytest.raises(EdgeGateError):
+        vault.enrol(replace(credential(), issued=NOW + 2 * YEAR_S), card_number="", template=None, consent=None)
+    assert Status.VOLUNTEER is vault.standing(credential()).status
+
+
+def test_a_plain_badge_is_withdrawn_like_the_others(vault: Vault) -> None:
+    """Lapsed consent, revocation, erasure: the template is gone, the row is known as plain to its end."""
+    lapsing = replace(CONSENT, expires=NOW + DAY_S)
+    for which in range(3):
+        plain_volunteer(vault, which, lapsing)
+    vault.revoke(vault.handle_of(number(1).badge_id))
+    vault.erase(vault.handle_of(number(2).badge_id))
+    assert 1 == vault.purge(NOW + DAY_S)
+    rows = [vault.standing(number(which)) for which in range(3)]
+    assert [Status.DIARY, Status.REVOKED, Status.REVOKED] == [row.status for row in rows]
+    assert all(row.plain and row.pack_id is None and row.consent is None for row in rows)
+    for which in range(3):
+        with pytest.raises(TemplateUnreadable):
+            vault.unseal(number(which), PACK)
+    assert 3 == vault.purge(NOW + YEAR_S)
 
 
 def test_finding_by_card_number_and_handle(vault: Vault) -> None:

@@ -16,7 +16,8 @@ from time import perf_counter, time
 import numpy as np
 
 from edgegate import enrolment
-from edgegate.app import App, open_book, open_vault
+from edgegate.adapters import open_book, open_vault
+from edgegate.app import App
 from edgegate.badges import issuer
 from edgegate.badges.decoders import PyzbarDecoder, ZxingDecoder
 from edgegate.camera.people import portrait

@@ -63,7 +63,7 @@ def step(state: State, event: Event, now: float) -> _Result:
     """Apply one event at `now`. Returns the next state and what has to be done, in order."""
     if isinstance(event, Looked) and state.wants_face:
         # A look begun in time counts, even where the device was slow to finish it.
-        return _looked(state, event.look, now)
+        return _looked(_still_in_view(state, event.took_s), event.look, now)
     expired, actions = _expire(state, now)
     if isinstance(event, Pressed) and expired.phase is not state.phase:
         # The button answered lights that were already over; it cannot mean what nobody has seen yet.
@@ -193,6 +193,11 @@ def _checked(state: State, badge: BadgeChecked, now: float) -> _Result:
         looking = replace(state, phase=Phase.LOOKING, since=now, until=now + state.rules.look_s)
         return looking, (OpenTemplate(),)
     return _decide(state, verdict, now)
+
+
+def _still_in_view(state: State, took_s: float) -> State:
+    """While a look computes, no badge is read: the codes in view are as fresh after it as they were before."""
+    return replace(state, seen=tuple((code, last + took_s) for code, last in state.seen))
 
 
 def _looked(state: State, look: Look, now: float) -> _Result:

@@ -49,6 +49,7 @@ def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        give_to_folder(part)
         if replace:
             part.replace(path)
         else:
@@ -76,11 +77,20 @@ def _take_name(part: Path, path: Path) -> None:
         part.rename(path)
 
 
+def give_to_folder(path: Path) -> None:
+    """What root makes in a folder of the service's belongs to the service, which has to read and write it too."""
+    if os.geteuid() == 0:
+        folder = path.absolute().parent.stat()
+        if folder.st_uid != 0:
+            os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)  # the service could plant a link
+
+
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
     """Hold a lock on a file, so that two daemons never drive one gate; the system drops it with the process."""
     try:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        give_to_folder(path)
     except OSError as error:
         raise EdgeGateError(
             f"cannot be made ({error.strerror})", where=str(path), next="check the folder and its permissions"

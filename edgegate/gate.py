@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from edgegate.decision import lights, next_deadline, step
 from edgegate.errors import EdgeGateError, SignalsLost, StoreError, TemplateUnreadable
 from edgegate.model import (
     BadgeChecked,
+    CodeSeen,
     Credential,
     Detail,
     Event,
@@ -27,6 +29,7 @@ from edgegate.model import (
     Looked,
     NotRecorded,
     Reason,
+    Status,
     TemplateRefused,
     Tick,
 )
@@ -90,7 +93,7 @@ class Gate:
         """One turn of the loop."""
         self._lap = perf_counter()
         for event in (*self._watch(), *events):
-            self._handle(event)
+            self._handle(self._known_number(event))
         if self.state.wants_face and frame is not None:
             self._look(frame)
         self._handle(Tick())
@@ -141,6 +144,20 @@ class Gate:
                 self._tell(HintNote(kind))
         return ()
 
+    def _known_number(self, event: Event) -> Event:
+        """A plain number is a badge only where the vault knows it; everything else that is none is ignored."""
+        if not isinstance(event, CodeSeen) or event.credible:
+            return event
+        number = self._book.plain(event.code.text, typed=not event.code.steady)
+        if number is None:
+            return event
+        try:
+            known = self._vault.standing(number).status is not Status.UNKNOWN
+        except StoreError as error:
+            self._fail(Reason.VAULT_UNREADABLE, error)
+            known = True  # it may be one: a person decides, and the student is not ignored
+        return replace(event, credible=known)
+
     def _check(self, text: str) -> Sequence[Event]:
         found = self._book.verify(text)
         if isinstance(found, Detail):
@@ -154,8 +171,9 @@ class Gate:
             self._fail(Reason.VAULT_UNREADABLE, error)
             return FaultsNow(self._faults()), BadgeChecked(badge_expired=found.expires <= wall)
         self._credential = found
+        until = found.expires if standing.badge_expires is None else min(found.expires, standing.badge_expires)
         lapsed = standing.consent is not None and standing.consent.expires <= wall
-        return (BadgeChecked(standing.status, standing.handle, None, found.expires <= wall, lapsed),)
+        return (BadgeChecked(standing.status, standing.handle, None, until <= wall, lapsed),)
 
     def _open_template(self) -> Sequence[Event]:
         credential, self._credential = self._credential, None
@@ -182,7 +200,7 @@ class Gate:
             # Native code may choke on a strange picture. That is a bad look, never a reason to open.
             log.error("a frame could not be looked at (%s)", type(error).__name__)
             look = Look.POOR_QUALITY
-        self._handle(Looked(look))
+        self._handle(Looked(look, self._clock.monotonic() - now))
 
     def _decide(self, action: Decide) -> Sequence[Event]:
         verdict = action.verdict
@@ -205,6 +223,9 @@ class Gate:
         if recorded or verdict.reason is not Reason.MATCH:
             self._tell(DecisionNote(action.presentation, verdict.decision, verdict.reason, verdict.detail, latency_ms))
         return () if recorded else (NotRecorded(Reason.DISK_FULL),)
+
+    def _record_over(self, fault: Reason) -> bool:
+        return self._record(Entry(int(self._clock.wall()), "fault_over", reason=fault.value))
 
     def _record(self, entry: Entry) -> bool:
         try:
@@ -234,6 +255,7 @@ class Gate:
         if now - self._watched_at >= WATCH_S:
             self._watched_at = now
             self._retry()
+            self._check_signals()
             try:
                 locked = self._vault.locked()
                 self._heal(Reason.VAULT_UNREADABLE)
@@ -249,11 +271,22 @@ class Gate:
                     log.error("housekeeping: %s", error)
         faults = self._faults()
         if faults != self.state.faults:
+            for over in sorted(self.state.faults - faults - {Reason.DISK_FULL}):
+                self._record_over(over)
             events.append(FaultsNow(faults))
         return events
 
+    def _check_signals(self) -> None:
+        if Reason.SIGNALS_LOST in self._failing:
+            return
+        try:
+            self._signals.check()
+        except SignalsLost as error:
+            self._fail(Reason.SIGNALS_LOST, error)
+
     def _retry(self) -> None:
-        if Reason.DISK_FULL in self._failing and self._record(Entry(int(self._clock.wall()), "journal_back")):
+        # That it is over is the very row by which a full disk shows that it is.
+        if Reason.DISK_FULL in self._failing and self._record_over(Reason.DISK_FULL):
             self._heal(Reason.DISK_FULL)
         if Reason.SIGNALS_LOST in self._failing:
             self._lights = None
@@ -266,12 +299,12 @@ class Gate:
     def _fail(self, reason: Reason, error: EdgeGateError) -> None:
         """Log a fault once, when it begins."""
         if reason not in self._failing:
-            log.error("%s: %s", reason.value, error)
+            log.error("%s: %s", reason.value, error, extra={"fault": reason.value})
             self._failing.add(reason)
 
     def _heal(self, reason: Reason) -> None:
         if reason in self._failing:
-            log.warning("%s: over", reason.value)
+            log.warning("%s: over", reason.value, extra={"fault": reason.value})
             self._failing.discard(reason)
 
     def _tell_state(self) -> None:

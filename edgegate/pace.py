@@ -1,6 +1,7 @@
-"""Two ways to drive the loop: with threads on the machine's clock, or in step with recorded frames.
+"""Drives the loop on the machine's clock: threads for the camera and the readers, the loop in the caller's own.
 
-Both call the same `Gate.turn`; only where frames, codes and time come from differs.
+`fast_pace` is the other way, in step with recorded frames. Both call the same `Gate.turn`; only where frames,
+codes and time come from differs.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
-from edgegate.clock import VirtualClock
-from edgegate.errors import EndOfFrames
+from edgegate.errors import EdgeGateError, EndOfCodes, EndOfFrames
 from edgegate.gate import Gate
 from edgegate.model import CodeSeen, Event, Frame, Reason
 
@@ -23,6 +24,10 @@ QUEUE = 64
 IDLE_WAIT_S = 0.25
 LOOK_WAIT_S = 0.05
 RETRY_S = 1.0
+STILL_S = 0.5
+"""A turn that takes longer has kept other threads from their work as well."""
+HANGS_AFTER_S = 20.0
+"""No decoder needs this long for a picture, however slow the machine."""
 
 
 class Feed(Protocol):
@@ -30,8 +35,12 @@ class Feed(Protocol):
 
     ended: bool
 
+    def want(self, on: bool) -> None: ...
+    def excuse(self, seconds: float) -> None: ...
+    def wait_wanted(self, timeout_s: float) -> bool: ...
     def open(self) -> bool: ...
     def pump(self) -> Frame | None: ...
+    def rest(self) -> None: ...
     def newest(self, after: int = 0, timeout_s: float = 0.0) -> Frame | None: ...
     def close(self) -> None: ...
 
@@ -43,9 +52,14 @@ class FrameReader(Protocol):
 
 
 class TextReader(Protocol):
-    """Gives codes one after the other, and waits for them."""
+    """A reader of its own: see `ports.Reader`. `next` gives a code, or None when none came for a while."""
 
+    name: str
+    endless: bool
+
+    def open(self) -> None: ...
     def next(self) -> CodeSeen | None: ...
+    def close(self) -> None: ...
 
 
 class Inbox:
@@ -84,24 +98,31 @@ class RealPace:
         inbox: Inbox,
         *,
         frame_reader: FrameReader | None,
-        text_reader: TextReader | None,
+        text_readers: Sequence[TextReader] = (),
         fps: float,
         paced: bool,
         until_end: bool,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
+        """`beat` is called after each turn that did its work."""
         self._feed, self._inbox = feed, inbox
-        self._frame_reader, self._text_reader = frame_reader, text_reader
+        self._frame_reader, self._text_readers = frame_reader, tuple(text_readers)
         self._frame_s = 1.0 / fps if paced else 0.0
-        self._until_end = until_end
+        self._until_end, self._beat = until_end, beat
         self._asked = False
         self._stopping = threading.Event()
         self._broken: set[str] = set()
+        self._scanning_since: float | None = None
 
     def stop(self) -> None:
         self._asked = True  # no lock: a signal handler may interrupt whoever holds it
 
     def faults(self, now: float) -> frozenset[Reason]:
-        """A reader whose thread has failed is lost."""
+        """A reader that is gone, has failed or hangs is lost; the camera's own faults are its feed's."""
+        hangs = self._scanning_since is not None and now - self._scanning_since > HANGS_AFTER_S
+        if hangs and "qr" not in self._broken:
+            self._broken.add("qr")
+            log.error("reader lost: the QR decoder hangs", extra={"fault": Reason.READER_LOST.value})
         return frozenset({Reason.READER_LOST}) if self._broken - {"camera"} else frozenset()
 
     def run(self, gate: Gate) -> None:
@@ -109,20 +130,23 @@ class RealPace:
         threads = [self._start("camera", self._pump)]
         if self._frame_reader is not None:
             threads.append(self._start("qr", self._scan))
-        if self._text_reader is not None:
-            # Not joined: reading a line cannot be interrupted, and it owns nothing.
-            self._start("lines", self._read_lines)
+        listening = [(reader, self._start(reader.name, partial(self._listen, reader))) for reader in self._text_readers]
         number = 0
         try:
             while not self._asked:
                 frame = None
+                self._feed.want(gate.state.wants_face)
                 if gate.state.wants_face:
                     frame = self._feed.newest(number, gate.wait_s(LOOK_WAIT_S))
                     number = frame.number if frame is not None else number
                     events = self._inbox.take(0)
                 else:
                     events = self._inbox.take(gate.wait_s(IDLE_WAIT_S))
+                began = time.monotonic()
                 gate.turn(events, frame)
+                self._beat()
+                if (took_s := time.monotonic() - began) > STILL_S:
+                    self._feed.excuse(took_s)
                 # Ask before the last look into the queue, so that the last frame's codes are not missed.
                 over = self._feed.ended and not any(thread.is_alive() for thread in threads)
                 if over and gate.state.at_rest:
@@ -131,7 +155,8 @@ class RealPace:
                         break
         finally:
             self._stopping.set()
-            for thread in threads:
+            # A stream of lines cannot be interrupted while it is read, and owns nothing.
+            for thread in (*threads, *(thread for reader, thread in listening if reader.endless)):
                 thread.join(timeout=2.0)
 
     def _start(self, name: str, work: Callable[[], bool]) -> threading.Thread:
@@ -143,10 +168,10 @@ class RealPace:
         """Repeat `work` until it says that it is over; what breaks is logged once and tried again."""
         while not self._stopping.is_set():
             try:
-                again = work()
-                self._broken.discard(name)
-                if not again:
+                if not work():
                     return
+                if name == "camera":
+                    self._broken.discard(name)
             except Exception as error:
                 # A library that fails on one picture must not take the reader down for good.
                 if name not in self._broken:
@@ -155,6 +180,8 @@ class RealPace:
                 self._stopping.wait(RETRY_S)
 
     def _pump(self) -> bool:
+        if not self._feed.wait_wanted(IDLE_WAIT_S):
+            return True
         if not self._feed.open():
             self._stopping.wait(RETRY_S)
             return True
@@ -169,6 +196,9 @@ class RealPace:
                 if not self._until_end:
                     log.warning("the recording has ended; the camera counts as lost from here")
                 return False
+            if not self._feed.wait_wanted(0.0):
+                self._feed.rest()
+                return True
             due += self._frame_s
             self._stopping.wait(max(0.0, due - time.monotonic()))
         return False
@@ -182,82 +212,36 @@ class RealPace:
                 if self._feed.ended:
                     return False
                 continue
-            number = frame.number
-            for event in self._frame_reader.scan(frame):
-                self._inbox.post(event)
+            number, self._scanning_since = frame.number, time.monotonic()
+            try:
+                for event in self._frame_reader.scan(frame):
+                    self._inbox.post(event)
+            finally:
+                self._scanning_since = None
+            if "qr" in self._broken:
+                self._broken.discard("qr")
+                log.warning("reader back: qr", extra={"fault": Reason.READER_LOST.value})
         return False
 
-    def _read_lines(self) -> bool:
-        assert self._text_reader is not None
-        event = self._text_reader.next()
-        if event is not None:
-            self._inbox.post(event)
-        return event is not None
-
-
-class FastPace:
-    """No threads: time is the number of frames played, so the same frames give the same decisions.
-
-    A line from the text reader is taken whenever the gate is at rest. When the frames have ended, time goes on
-    until the last presentation has ended too.
-    """
-
-    def __init__(
-        self,
-        feed: Feed,
-        inbox: Inbox,
-        clock: VirtualClock,
-        *,
-        frame_reader: FrameReader | None,
-        text_reader: TextReader | None,
-        fps: float,
-        until_end: bool,
-        at_frame: Callable[[float], None] = lambda now: None,
-    ) -> None:
-        """`at_frame` is called with the time before each frame; tests and the demo change the scene there."""
-        self._feed, self._inbox, self._clock = feed, inbox, clock
-        self._frame_reader, self._text_reader = frame_reader, text_reader
-        self._fps, self._until_end, self._at_frame = fps, until_end, at_frame
-        self._asked = False
-
-    def stop(self) -> None:
-        self._asked = True
-
-    def faults(self, now: float) -> frozenset[Reason]:
-        return frozenset()
-
-    def run(self, gate: Gate) -> None:
-        step = 0
-        while not self._asked:
-            step += 1
-            self._clock.advance_to(step / self._fps)
-            self._at_frame(self._clock.monotonic())
-            try:
-                frame = self._feed.pump() if self._feed.open() else None
-            except EndOfFrames:
-                break
-            gate.turn(self._events(gate, frame), frame)
-        self._feed.ended = self._until_end
-        self._finish(gate)
-
-    def _events(self, gate: Gate, frame: Frame | None) -> list[Event]:
-        events = self._inbox.take(0)
-        if frame is not None and self._frame_reader is not None:
-            events += self._frame_reader.scan(frame)
-        if self._text_reader is not None and gate.state.at_rest:
-            line = self._text_reader.next()
-            if line is None:
-                self._text_reader = None
-            else:
-                events.append(line)
-        return events
-
-    def _finish(self, gate: Gate) -> None:
-        """Let the last presentation end; then stop, or wait for somebody to stop the daemon."""
-        while not self._asked and not gate.state.at_rest:
-            self._clock.advance_to(self._clock.monotonic() + max(gate.wait_s(1.0), 1e-3))
-            gate.turn(self._inbox.take(0))
-        while not self._until_end and not self._asked:
-            time.sleep(IDLE_WAIT_S)
-            self._clock.advance_to(self._clock.monotonic() + IDLE_WAIT_S)
-            gate.turn(self._inbox.take(0))
+    def _listen(self, reader: TextReader) -> bool:
+        """Open a reader and pass on what it reads, until it is lost, has ended, or the gate stops."""
+        try:
+            reader.open()
+            if reader.name in self._broken:
+                self._broken.discard(reader.name)
+                log.warning("reader back: %s", reader.name, extra={"fault": Reason.READER_LOST.value})
+            while not self._stopping.is_set():
+                event = reader.next()
+                if event is not None:
+                    self._inbox.post(event)
+        except EndOfCodes:
+            pass
+        except EdgeGateError as error:
+            if reader.name not in self._broken:
+                self._broken.add(reader.name)
+                log.error("reader lost: %s", error, extra={"fault": Reason.READER_LOST.value})
+            self._stopping.wait(RETRY_S)
+            return True
+        finally:
+            reader.close()
+        return False

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgegate.errors import DiskFull, StoreError
-from edgegate.files import exists
+from edgegate.files import exists, give_to_folder
 
 BUSY_MS = 5000
 
@@ -47,6 +47,7 @@ def open_database(
             )
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+            give_to_folder(path)
         except OSError as error:
             raise StoreError(
                 f"cannot be made ({error.strerror})", where=str(path), next="check the folder and its permissions"

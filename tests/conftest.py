@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from edgegate import enrolment
-from edgegate.app import open_book, open_vault
+from edgegate.adapters import open_book, open_vault
 from edgegate.badges import issuer
 from edgegate.camera.people import portrait
 from edgegate.camera.scene import Scene, compose

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,7 +25,8 @@ import pytest
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from edgegate.app import App, open_journal, open_vault
+from edgegate.adapters import open_journal, open_vault
+from edgegate.app import App
 from edgegate.badges import issuer
 from edgegate.badges.credential import PREFIX, new_credential
 from edgegate.camera.scripted import ScriptedCamera
@@ -34,8 +36,8 @@ from edgegate.config_file import load as load_config
 from edgegate.errors import EndOfFrames
 from edgegate.faces.fake_engine import draw_face
 from edgegate.model import Button, Code, CodeSeen, Decision, Image, Reason
-from edgegate.ports import DecisionNote, HintNote, Note, StateNote
-from edgegate.signals.gpio import OUTPUTS
+from edgegate.ports import DecisionNote, HintNote, Note, Observer, StateNote
+from edgegate.signals.wiring import OUTPUTS
 from edgegate.state import HintKind, Phase
 from edgegate.testing import pin, press
 from tests.conftest import DAY_S, Site, blank
@@ -88,7 +90,9 @@ class Happening(Part):
     press: Button | None = None
     types: str | None = None
     """A scanner types this person's code."""
-    camera: Literal["plugged", "unplugged", "moving", "frozen"] | None = None
+    camera: Literal["plugged", "unplugged", "moving", "frozen", "dark", "light"] | None = None
+    clock: float | None = None
+    """Days by which somebody, or a failing battery, sets the wall clock forward; back when negative."""
     lockdown: bool | None = None
     revoke: str | None = None
     vault: Literal["broken", "whole"] | None = None
@@ -222,23 +226,27 @@ def prepare(site: Site, scenario: Scenario) -> Stage:
     return Stage(scenario, site.folder, texts, handles, wall)
 
 
-def play(stage: Stage, folder: Path) -> Played:
+def play(
+    stage: Stage, folder: Path, *, watchers: Sequence[Observer] = (), beat: Callable[[], None] = lambda: None
+) -> Played:
     """Play in a copy of the stage's folder, so that a second play meets the same vault."""
     shutil.copytree(stage.folder, folder, dirs_exist_ok=True)
     config, camera, played = load_config(folder / "config.yaml"), EndingCamera(), Played()
     lines = io.BytesIO("".join(stage.texts[name] + "\n" for name in stage.scenario.lines).encode())
-    hands = Hands(stage, camera, played)
+    clock = VirtualClock(stage.wall)
+    hands = Hands(stage, camera, played, clock)
     with pytest.MonkeyPatch.context() as patch:
         if stage.scenario.models_missing:
             patch.setitem(sys.modules, "face_recognition_models", None)
         hands.app = app = App(
             config,
-            clock=VirtualClock(stage.wall),
+            clock=clock,
             camera=camera,
-            observers=[played],
+            observers=[played, *watchers],
             lines=lines,
             until_end=True,
             at_frame=hands.at_frame,
+            beat=beat,
         )
     with app:
         app.run()
@@ -250,7 +258,7 @@ def play(stage: Stage, folder: Path) -> Played:
         rows = list(journal.rows())
     decisions = [row for row in rows if row.kind == "decision"]
     played.recorded = [(row.decision, row.reason, row.presentation or None, row.detail or None) for row in decisions]
-    played.other_rows = [row.kind for row in rows if row.kind != "decision"]
+    played.other_rows = [f"{row.kind} {row.reason}".strip() for row in rows if row.kind != "decision"]
     same = {(row.at // DAY_S, row.pseudonym) for row in decisions if row.presentation in stage.scenario.same_badge}
     played.one_pseudonym_a_day = all(name for _, name in same) and len(same) == len({day for day, _ in same})
     return played
@@ -274,8 +282,8 @@ class Hands:
 
     app: App
 
-    def __init__(self, stage: Stage, camera: EndingCamera, played: Played) -> None:
-        self._stage, self._camera, self._played = stage, camera, played
+    def __init__(self, stage: Stage, camera: EndingCamera, played: Played, clock: VirtualClock) -> None:
+        self._stage, self._camera, self._played, self._clock = stage, camera, played, clock
         self._events = sorted(stage.scenario.events, key=lambda event: event.at)
         self._glances = sorted(stage.scenario.glances, key=lambda glance: glance.at)
 
@@ -309,8 +317,12 @@ class Hands:
             app.inbox.post(CodeSeen(Code(text, steady=False), credible=text.startswith(PREFIX)))
         if event.camera in ("plugged", "unplugged"):
             camera.unplugged = event.camera == "unplugged"
+        elif event.camera in ("dark", "light"):
+            camera.dark = event.camera == "dark"
         elif event.camera is not None:
             camera.frozen = event.camera == "frozen"
+        if event.clock is not None:
+            self._clock.jump(event.clock * DAY_S)
         if event.lockdown is not None or event.revoke is not None:
             with closing(open_vault(config)) as vault:
                 if event.lockdown is not None:
@@ -326,9 +338,9 @@ class Hands:
             _sql(config.journal.path, f"CREATE TRIGGER no_room BEFORE INSERT ON entry BEGIN {refuse}; END")
         elif event.journal == "writable":
             _sql(config.journal.path, "DROP TRIGGER no_room")
-        for names, function in ((event.cut, "input"), (event.joined, "output")):
+        for names, cut in ((event.cut, True), (event.joined, False)):
             for name in names:
-                pin(app.signals, name).function = function
+                pin(app.signals, name).cut = cut
 
     def _picture(self, scene: Scene) -> Image:
         picture = blank()

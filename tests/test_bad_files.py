@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from edgegate.app import open_journal
+from edgegate.adapters import open_journal
 from edgegate.ports import Entry
 from tests.bad_input import NOISE, held_up, played, record, refused
 from tests.commands import Cli

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgegate.model import BadgeChecked, Code, CodeSeen, Look, Reason, Status, Tick
+from edgegate.model import BadgeChecked, Code, CodeSeen, Look, Looked, Reason, Status, Tick
 from edgegate.state import Check, Hint, HintKind, OpenTemplate, Phase
 from tests.heart import ACKNOWLEDGE, ANA, BEN, DIARY, OTHER_HANDLE, VOLUNTEER, Heart, heart_at, nothing, standing
 
@@ -134,3 +134,12 @@ def test_alarms_far_apart_or_on_other_badges_do_not_add_up() -> None:
         heart.rejected_times(1, Reason.NO_MATCH, code, badge)
     heart.now += 60.0
     heart.rejected_times(3, Reason.NO_MATCH)
+
+
+def test_a_badge_stays_in_view_while_a_slow_look_computes() -> None:
+    """On a slow board one look takes seconds in which no badge is read: the same badge is no new presentation."""
+    heart = Heart()
+    heart.shown(ANA, VOLUNTEER)
+    heart.send(Looked(Look.MATCH, took_s=6.0), 6.1)
+    assert nothing == heart.send(CodeSeen(ANA), 0.3)
+    assert (1, Phase.GRANTED) == (heart.state.presentation, heart.state.phase)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgegate import enrolment
-from edgegate.app import load_faces, open_book
+from edgegate.adapters import load_faces, open_book
 from edgegate.badges import card
 from edgegate.badges.draw import draw
 from edgegate.faces.fake_engine import draw_face

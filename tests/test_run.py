@@ -14,7 +14,8 @@ from typing import Any
 
 import cv2
 
-from edgegate.app import App, open_journal, open_vault
+from edgegate.adapters import open_journal, open_vault
+from edgegate.app import App
 from edgegate.camera.people import portrait
 from edgegate.events import JsonLines
 from edgegate.state import Phase

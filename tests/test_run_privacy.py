@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from edgegate.app import App, open_journal, open_vault
+from edgegate.adapters import open_journal, open_vault
+from edgegate.app import App
 from tests.conftest import Site
 from tests.recordings import HOLD, events, picture, play, reasons, record, run
 

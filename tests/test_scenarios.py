@@ -17,8 +17,6 @@ LATER = {
     Reason.SPOOF_SUSPECTED,
     Reason.LIVENESS_UNSURE,
     Reason.ROSTER_STALE,
-    Reason.CAMERA_DARK,
-    Reason.CLOCK_UNTRUSTED,
 }
 """Reasons that no part of the gate gives yet."""
 THREADS = {Reason.READER_LOST}

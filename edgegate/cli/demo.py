@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edgegate.app import App, open_journal
+from edgegate.adapters import open_journal
+from edgegate.app import App
 from edgegate.camera.stage import StageCamera
 from edgegate.cli.common import config_option
 from edgegate.clock import RealClock, VirtualClock

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from edgegate.app import open_journal
+from edgegate.adapters import open_journal
 from edgegate.cli.common import config_option, configuration
 from edgegate.errors import EdgeGateError
 from edgegate.ports import Journal
@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run_tail(args: argparse.Namespace) -> int:
     with closing(open_journal(configuration(args))) as journal:
         for row in journal.rows(min(max(0, args.n), sys.maxsize)):
-            what = f"{row.decision}/{row.reason}" if row.decision else row.kind
+            what = f"{row.decision or row.kind}/{row.reason}" if row.reason else row.kind
             detail = f" ({row.detail})" if row.detail else ""
             number = f"#{row.presentation}" if row.presentation else ""
             print(f"{row.seq:>6}  {_time(row.at)}  {row.gate}  {number:<5} {what}{detail}  {row.pseudonym}")

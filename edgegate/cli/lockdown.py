@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 
-from edgegate.app import open_vault
+from edgegate.adapters import open_vault
 from edgegate.cli.common import config_option, configuration
 
 

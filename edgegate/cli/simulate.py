@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgegate.app import load_faces
+from edgegate.adapters import load_faces
 from edgegate.camera.people import cut_out
 from edgegate.camera.scene import Scene, compose
 from edgegate.camera.scripted import Sensor

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from edgegate.app import load_faces
+from edgegate.adapters import load_faces
 from edgegate.cli.common import config_option, configuration_or_defaults, json_option
 from edgegate.faces.photos import compare
 from edgegate.images import read_image

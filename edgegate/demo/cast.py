@@ -14,7 +14,7 @@ from cwt import COSEKey
 from cwt.cose_key_interface import COSEKeyInterface
 
 from edgegate import enrolment
-from edgegate.app import load_faces, open_vault
+from edgegate.adapters import load_faces, open_vault
 from edgegate.badges import issuer
 from edgegate.badges.credential import encode, new_credential
 from edgegate.badges.draw import draw

@@ -149,4 +149,4 @@ def test_each_json_line_is_one_event() -> None:
             assert note.detail == event.get("detail")
         elif isinstance(note, SignalNote):
             assert {"event": "signal", **note.levels} == event
-            assert {"green", "amber", "red", "buzzer"} == set(note.levels)
+            assert {"green", "amber", "red", "buzzer", "relay"} == set(note.levels)

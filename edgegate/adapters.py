@@ -1,0 +1,162 @@
+"""Builds what the configuration names: the only file that knows which adapter is which. `app` joins them to a gate."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from gpiozero import Factory
+
+from edgegate.badges.credential import CredentialBook
+from edgegate.badges.decoders import decoder
+from edgegate.badges.hid import HidKeyboard
+from edgegate.badges.issuer import load_public
+from edgegate.badges.lines import LineReader
+from edgegate.badges.qr import QrReader
+from edgegate.badges.serial_reader import SerialLine
+from edgegate.badges.typed import TypedCodes
+from edgegate.badges.wiegand import WiegandLines
+from edgegate.camera.gstreamer import GstreamerCamera
+from edgegate.camera.picamera2 import Picamera2Camera
+from edgegate.camera.recorded import FramesCamera, VideoCamera
+from edgegate.camera.rtsp import RtspCamera
+from edgegate.camera.stage import passers_by
+from edgegate.camera.v4l2 import V4l2Camera
+from edgegate.config import Config, HidReader, OwnReader, SerialReader, StdinReader, WiegandReader
+from edgegate.config import QrReader as QrSettings
+from edgegate.errors import EdgeGateError
+from edgegate.faces import catalogue
+from edgegate.faces.fake_engine import FAKE_PACK, FakeEngine
+from edgegate.faces.look import CountedEngine, FaceLook
+from edgegate.faces.pack import Pack
+from edgegate.journal.store import SqliteJournal
+from edgegate.model import Button
+from edgegate.ports import Camera, FaceEngine, Reader
+from edgegate.signals.gpio import GpioSignals
+from edgegate.signals.pins import factory
+from edgegate.signals.wiring import Wiring
+from edgegate.vault import secret
+from edgegate.vault.store import SqliteVault
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSide:
+    """A loaded pack, ready to compare."""
+
+    pack: Pack
+    engine: CountedEngine
+    threshold: float
+
+    def looker(self) -> FaceLook:
+        return FaceLook(self.engine, self.pack.id, self.threshold)
+
+
+def open_book(config: Config) -> CredentialBook:
+    """The badges of the issuers this gate trusts, and the plain numbers it allows."""
+    badges = config.badges
+    plain = set(badges.formats) if badges.allow_plain else set()
+    return CredentialBook(load_public(badges.issuers), plain_typed="typed" in plain, plain_seen=bool(plain - {"typed"}))
+
+
+def open_vault(config: Config, *, create: bool = False) -> SqliteVault:
+    """The vault; with `create`, an empty one where there is none."""
+    return SqliteVault(config.vault.path, secret.load(config.vault.site_secret), create=create)
+
+
+def open_journal(config: Config, *, create: bool = False) -> SqliteJournal:
+    """The journal; with `create`, an empty one where there is none."""
+    return SqliteJournal(config.journal.path, config.gate.name, create=create)
+
+
+def load_faces(config: Config, setting: str | None = None) -> FaceSide:
+    """Choose, verify and load a pack. Raises ModelsMissing when there is none at all, EdgeGateError when the
+    one chosen is not what its manifest says."""
+    pack = catalogue.choose(setting or config.faces.pack, config.faces.models_dir)
+    threshold = pack.threshold(config.faces.target_fmr)
+    engine = _engine(pack)
+    recogniser = pack.manifest.recogniser
+    if (engine.metric, engine.dimensions) != (recogniser.metric, recogniser.dimensions):
+        raise EdgeGateError(
+            f"pack {pack.name} says {recogniser.dimensions} dimensions by {recogniser.metric}, its engine gives "
+            f"{engine.dimensions} by {engine.metric}: its thresholds would mean nothing",
+            where=str(pack.folder),
+            next="correct pack.yaml, and measure the thresholds again",
+        )
+    return FaceSide(pack, CountedEngine(engine), threshold)
+
+
+def _engine(pack: Pack) -> FaceEngine:
+    if pack is FAKE_PACK:
+        return FakeEngine()
+    pack.verify()
+    # Each engine's libraries are imported only when it is chosen: insightface alone takes 1.4 s and 116 MB.
+    if pack.manifest.engine == "dlib":
+        from edgegate.faces.dlib_engine import DlibEngine
+
+        return DlibEngine(pack)
+    from edgegate.faces.insightface_engine import InsightfaceEngine
+
+    return InsightfaceEngine(pack)
+
+
+def open_camera(config: Config) -> Camera:
+    """The camera the configuration names, not opened yet."""
+    camera = config.camera
+    match camera.kind:
+        case "frames":
+            return FramesCamera(Path(camera.argument))
+        case "video":
+            return VideoCamera(Path(camera.argument))
+        case "demo":
+            return passers_by(camera.width, camera.height)
+        case "picamera2":
+            return Picamera2Camera(int(camera.argument), camera.width, camera.height, camera.fps)
+        case "gstreamer":
+            return GstreamerCamera(camera.argument, camera.width, camera.height, camera.fps)
+        case "rtsp":
+            return RtspCamera(camera.source, camera.width, camera.height, camera.fps)
+        case _:
+            return V4l2Camera(camera.argument, camera.width, camera.height, camera.fps, camera.format)
+
+
+def open_signals(config: Config, on_press: Callable[[Button], None]) -> GpioSignals:
+    """Lights and buttons, at their fault values."""
+    settings = config.signals
+    return GpioSignals(factory(settings.pins), Wiring.of(settings), on_press)
+
+
+def open_frame_reader(config: Config, book: CredentialBook) -> QrReader | None:
+    """What looks for badges in the camera's pictures; None where the camera reads none."""
+    qr = next((reader for reader in config.badges.readers if isinstance(reader, QrSettings)), None)
+    return QrReader(decoder(qr.decoder, config.badges.formats), book) if qr is not None else None
+
+
+def open_text_readers(config: Config, book: CredentialBook, pins: Factory, lines: BinaryIO | None) -> list[TypedCodes]:
+    """The readers that are no camera. `lines` stands in for standard input."""
+    return [
+        TypedCodes(open_reader(reader, lines, pins), book)
+        for reader in config.badges.readers
+        if not isinstance(reader, QrSettings)
+    ]
+
+
+def open_reader(reader: OwnReader, lines: BinaryIO | None, pins: Factory) -> Reader:
+    """One of the readers that are no camera, not opened yet. `pins` are those of the lights."""
+    match reader:
+        case HidReader():
+            return HidKeyboard(reader.device, reader.layout)
+        case SerialReader():
+            return SerialLine(reader.device, reader.baud, reader.terminator)
+        case WiegandReader():
+            return WiegandLines(pins, reader.d0, reader.d1, reader.bits)
+        case StdinReader():
+            return LineReader(lines or _stdin())
+
+
+def _stdin() -> BinaryIO:
+    """Standard input; a daemon started without one reads nothing."""
+    return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()

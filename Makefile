@@ -7,13 +7,15 @@ BIN := $(VENV)/bin
 APT := python3-venv libzbar0 libgl1 libglib2.0-0
 SHELL := /bin/sh
 
-.PHONY: help venv demo test lint types lock lock-check clean
+.PHONY: help venv demo test lint types lock lock-check bundle system-test soak clean
 
 help:
 	@echo "make demo        run a simulated gate, end to end"
 	@echo "make test        run the tests"
 	@echo "make venv        what both need: system libraries, .venv, locked dependencies"
 	@echo "make lint types  ruff, mypy"
+	@echo "make system-test the gate on an emulated machine with real parts (root; 10 minutes);  make soak  the same for longer"
+	@echo "make bundle      dist/edgegate-VERSION.tar: installs a gate without internet, x86-64 and aarch64"
 	@echo "make lock        write requirements.lock anew;  make lock-check  check it, with wheels for aarch64"
 
 venv: $(VENV)/ready
@@ -43,6 +45,14 @@ demo: venv
 test: venv
 	$(BIN)/pytest
 
+# Needs root, and installs the Debian packages it is missing.
+system-test: venv
+	EDGEGATE_SYSTEM_TEST=1 $(BIN)/pytest tests/system
+
+# Twenty power cuts, and the crash loop that ends in safe outputs.
+soak: venv
+	EDGEGATE_SYSTEM_TEST=1 EDGEGATE_SOAK=1 $(BIN)/pytest tests/system
+
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,9 +62,13 @@ types: venv
 
 lock: venv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/python -m edgegate.deploy.bundle --lock
 
 lock-check: venv
 	.ci/lock-check
+
+bundle: venv
+	$(BIN)/python -m edgegate.deploy.bundle
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache

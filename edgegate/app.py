@@ -99,8 +99,7 @@ class App:
 
         self.feed = CameraFeed(camera, machine, always=config.camera.open == "always")
         keep(self.feed.close)
-        if config.camera.open == "always":
-            self.feed.open()
+        self.feed.open()
         frame_reader = open_frame_reader(config, book)
         text_readers = open_text_readers(config, book, self.signals.factory, lines)
         fps = config.camera.fps

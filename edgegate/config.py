@@ -140,7 +140,9 @@ class Camera(Section):
 
     @property
     def shown(self) -> str:
-        """The source as a log or a screen may show it: an address may carry a password."""
+        """The source as a log or a screen may show it: an address or a pipeline may carry a password."""
+        if self.kind == "gstreamer":
+            return f"gstreamer:{(self.argument.split() or [''])[0]} ! …"
         return f"rtsp://{_host(self.source)}/…" if self.kind == "rtsp" else self.source
 
     @property

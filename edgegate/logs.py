@@ -6,7 +6,9 @@ Nothing is logged per frame or per presentation, and nothing about a person: dec
 
 from __future__ import annotations
 
+import faulthandler
 import logging
+import os
 import sys
 
 from logging_journald import JournaldTransport, check_journal_stream
@@ -60,6 +62,18 @@ def start() -> None:
         handler = _lines()
     handler.setFormatter(logging.Formatter(_FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def hush_libraries() -> None:
+    """In the daemon's log, only what we say: libjpeg, inside OpenCV, writes a line to stderr for every picture that is
+    a little broken, and no switch stops it. Python's own stderr stays where it was."""
+    if not check_journal_stream():
+        return
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    faulthandler.enable(file=sys.stderr)
 
 
 def _lines() -> logging.Handler:

@@ -227,9 +227,10 @@ class BadgeChecked:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A fresh frame was looked at for the presentation under way."""
+    """A fresh frame was looked at for the presentation under way, which took so many seconds."""
 
     look: Look
+    took_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,3 +85,16 @@ def test_in_a_terminal_it_is_lines(tmp_path: Path) -> None:
         check=True,
     )
     assert "WARNING look\n" == done.stderr
+
+
+def test_libraries_do_not_speak_in_the_daemons_log(tmp_path: Path) -> None:
+    """What C code writes to stderr goes nowhere where stderr is systemd's journal; Python's errors still arrive."""
+    code = (
+        "import os, sys; from edgegate import logs; logs.hush_libraries()\n"
+        "os.write(2, b'Corrupt JPEG data'); print('said by Python', file=sys.stderr)"
+    )
+    with (tmp_path / "stream").open("w+") as stream:
+        status = os.fstat(stream.fileno())
+        environment = {**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        subprocess.run([sys.executable, "-c", code], env=environment, stderr=stream, check=True)
+        assert "said by Python\n" == (tmp_path / "stream").read_text()

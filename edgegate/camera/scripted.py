@@ -30,7 +30,8 @@ class Sensor:
 
 
 class ScriptedCamera:
-    """Port `Camera`. `scene` is what stands before it; `frozen` and `unplugged` are its faults.
+    """Port `Camera`. `scene` is what stands before it; `frozen`, `dark` (a covered lens) and `unplugged` are its
+    faults.
 
     Another thread may change them between two reads.
     """
@@ -41,6 +42,7 @@ class ScriptedCamera:
         self.name = "demo"
         self.scene = scene
         self.frozen = False
+        self.dark = False
         self.unplugged = False
         self._open = False
         self._last: Image | None = None
@@ -57,7 +59,7 @@ class ScriptedCamera:
             raise CameraLost("gives no more pictures", where=self.name, next="check its plug and cable")
         if self.frozen and self._last is not None:
             return self._last.copy()
-        self._last = self._sensor.expose(self.scene)
+        self._last = self._sensor.expose(np.zeros_like(self.scene) if self.dark else self.scene)
         return self._last.copy()
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = configuration(args)
-    print(f"{config.file}: good. Gate {config.gate.name!r}, camera {config.camera.source}, pins {config.signals.pins}.")
+    print(f"{config.file}: good. Gate {config.gate.name!r}, camera {config.camera.shown}, pins {config.signals.pins}.")
     # What `issuer init` makes may come later: say so, without calling the configuration wrong.
     for key, look in (
         ("badges.issuers", lambda: load_public(config.badges.issuers)),

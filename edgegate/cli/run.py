@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TextIO
 
+from edgegate import logs
 from edgegate.app import App
 from edgegate.cli.common import config_option, configuration
 from edgegate.errors import EdgeGateError
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise EdgeGateError(
             "a camera has no end", where="--until-end", next="use it with camera.source frames: or video:"
         )
+    logs.hush_libraries()
     with ExitStack() as stack:
         words = Words(config.gate.language)
         systemd = Systemd(words)

@@ -1,26 +1,48 @@
-"""Port `Camera`: simulated, recorded and real cameras keep the same promises."""
+"""Port `Camera`: simulated, recorded and real cameras keep the same promises.
+
+Real ones are named by the environment:
+
+- EDGEGATE_TEST_CAMERA: a V4L2 device, such as /dev/video0 or /dev/v4l/by-id/…
+- EDGEGATE_TEST_CAMERA_UNPLUG, EDGEGATE_TEST_CAMERA_REPLUG: commands that take it away and bring it back
+- EDGEGATE_TEST_PIPELINE: a GStreamer pipeline, for an OpenCV that is built with it
+
+The network camera is a server of the tests, `tests.rtsp_server`. Picamera2 runs on a Raspberry Pi only: what its
+adapter does with it is tested beside, in `tests/test_picamera2.py`.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from edgegate.camera.capture import Capture
+from edgegate.camera.feed import LOST_AFTER_S, CameraFeed
+from edgegate.camera.gstreamer import GstreamerCamera
 from edgegate.camera.recorded import FramesCamera, VideoCamera
+from edgegate.camera.rtsp import RtspCamera
 from edgegate.camera.scene import Scene
 from edgegate.camera.scripted import ScriptedCamera
 from edgegate.camera.stage import StageCamera, passers_by
 from edgegate.camera.v4l2 import V4l2Camera
+from edgegate.clock import RealClock
 from edgegate.errors import CameraLost, EdgeGateError, EndOfFrames
-from edgegate.model import Image
+from edgegate.model import Image, Reason
 from edgegate.ports import Camera
 from tests.contracts.kit import said
+from tests.rtsp_server import NetworkCamera, serving
 
 WIDTH, HEIGHT, FRAMES = 320, 240, 4
+PATIENCE_S = 60.0
 GONE = (CameraLost, EndOfFrames)
 
 
@@ -58,11 +80,35 @@ def demo(folder: Path) -> Camera:
     return passers_by(WIDTH, HEIGHT)
 
 
+def named(variable: str) -> str:
+    """What the environment names; without it the test is skipped."""
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"no camera to test: {variable} names none")
+    return value
+
+
 def v4l2(folder: Path) -> Camera:
-    device = os.environ.get("EDGEGATE_TEST_CAMERA")
-    if not device:
-        pytest.skip("no camera to test: name a V4L2 device with EDGEGATE_TEST_CAMERA")
-    return V4l2Camera(device, WIDTH, HEIGHT, 15)
+    return V4l2Camera(named("EDGEGATE_TEST_CAMERA"), WIDTH, HEIGHT, 15)
+
+
+def yuyv(folder: Path) -> Camera:
+    return V4l2Camera(named("EDGEGATE_TEST_CAMERA"), WIDTH, HEIGHT, 15, "yuyv")
+
+
+def gstreamer(folder: Path) -> Camera:
+    return GstreamerCamera(named("EDGEGATE_TEST_PIPELINE"), WIDTH, HEIGHT, 15)
+
+
+@pytest.fixture
+def network() -> Iterator[NetworkCamera]:
+    """A network camera that is plugged in."""
+    with serving(NetworkCamera(picture(1))) as made:
+        yield made
+
+
+def rtsp(network: NetworkCamera, login: str = "") -> RtspCamera:
+    return RtspCamera(f"rtsp://{login}127.0.0.1:{network.port}/live", WIDTH, HEIGHT, 15)
 
 
 MAKERS: dict[str, Callable[[Path], Camera]] = {
@@ -72,15 +118,21 @@ MAKERS: dict[str, Callable[[Path], Camera]] = {
     "stage": stage,
     "demo": demo,
     "v4l2": v4l2,
+    "yuyv": yuyv,
+    "gstreamer": gstreamer,
 }
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=[*MAKERS, "rtsp"])
 def camera(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Camera]:
     """Each adapter, not opened yet, before a scene of known size."""
-    made = MAKERS[request.param](tmp_path)
-    yield made
-    made.close()
+    with ExitStack() as stack:
+        if request.param == "rtsp":
+            made: Camera = rtsp(stack.enter_context(serving(NetworkCamera(picture(1)))))
+        else:
+            made = MAKERS[request.param](tmp_path)
+        stack.callback(made.close)
+        yield made
 
 
 def test_pictures_are_bgr_arrays_of_bytes(camera: Camera) -> None:
@@ -90,14 +142,19 @@ def test_pictures_are_bgr_arrays_of_bytes(camera: Camera) -> None:
     assert image.ndim == 3
     assert image.shape[2] == 3
     assert np.uint8 == image.dtype
-    if not isinstance(camera, V4l2Camera):
+    if isinstance(camera, Capture):
+        assert camera.given is not None
+        assert (camera.given.height, camera.given.width) == image.shape[:2]
+    else:
         assert (HEIGHT, WIDTH, 3) == image.shape
 
 
-@pytest.mark.parametrize("make", [frames, video, scripted])
-def test_channels_are_blue_green_red(make: Callable[[Path], Camera], tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [frames, video, scripted, None])
+def test_channels_are_blue_green_red(
+    make: Callable[[Path], Camera] | None, network: NetworkCamera, tmp_path: Path
+) -> None:
     """What is blue in the scene is in channel 0, what is red in channel 2."""
-    camera = make(tmp_path)
+    camera = make(tmp_path) if make else rtsp(network)
     camera.open()
     image = camera.read()
     left = image[:, : WIDTH // 2 - 16].mean(axis=(0, 1))
@@ -155,7 +212,7 @@ def test_closing_twice_and_opening_again(camera: Camera) -> None:
 
 def test_the_name_tells_the_source(camera: Camera) -> None:
     """A technician reads in the log which camera it is."""
-    kinds = ("frames:", "video:", "demo", "v4l2:")
+    kinds = ("frames:", "video:", "demo", "v4l2:", "gstreamer:", "rtsp:")
     assert 1 == sum(camera.name.startswith(kind) for kind in kinds)
 
 
@@ -225,14 +282,16 @@ def test_a_device_that_is_no_camera_is_lost_in_one_line(what: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("make", [scripted, stage])
-def test_the_simulated_camera_can_be_unplugged_and_frozen(make: Callable[[Path], Camera], tmp_path: Path) -> None:
-    """Its faults are those of a real one: lost while unplugged, and a picture that repeats itself."""
+def test_the_simulated_camera_has_the_faults_of_a_real_one(make: Callable[[Path], Camera], tmp_path: Path) -> None:
+    """Lost while unplugged, a picture that repeats itself, and a covered lens."""
     camera = make(tmp_path)
     assert isinstance(camera, ScriptedCamera)
     camera.open()
     moving = camera.read(), camera.read()
     camera.frozen = True
     still = camera.read(), camera.read()
+    camera.frozen, camera.dark = False, True
+    covered = camera.read()
     camera.unplugged = True
     for act in (camera.read, camera.open):
         with pytest.raises(CameraLost) as caught:
@@ -245,3 +304,45 @@ def test_the_simulated_camera_can_be_unplugged_and_frozen(make: Callable[[Path],
     camera.read()
     assert not np.array_equal(moving[0], moving[1])
     assert np.array_equal(still[0], still[1])
+    assert covered.mean() < 5
+
+
+def test_a_real_camera_is_unplugged_and_plugged_in_again(caplog: pytest.LogCaptureFixture) -> None:
+    """`camera_lost` within 2 s, pictures again by itself, and one line each way, as the feed sees the real device."""
+    device = named("EDGEGATE_TEST_CAMERA")
+    commands = [named(f"EDGEGATE_TEST_CAMERA_{name}") for name in ("UNPLUG", "REPLUG")]
+    clock, stopping = RealClock(), threading.Event()
+    feed = CameraFeed(V4l2Camera(device, WIDTH, HEIGHT, 15), clock)
+
+    def pump() -> None:
+        while not stopping.is_set():
+            if not feed.open() or feed.pump() is None:
+                stopping.wait(0.5)
+
+    def wait_for(*faults: Reason) -> float:
+        start = time.monotonic()
+        while feed.faults(clock.monotonic()) != set(faults):
+            assert time.monotonic() - start < PATIENCE_S
+            time.sleep(0.02)
+        return time.monotonic() - start
+
+    assert feed.open()
+    thread = threading.Thread(target=pump)
+    thread.start()
+    try:
+        assert feed.newest(0, PATIENCE_S) is not None
+        wait_for()
+        caplog.clear()
+        for _ in range(2):
+            subprocess.run(shlex.split(commands[0]), check=True)
+            assert wait_for(Reason.CAMERA_LOST) < LOST_AFTER_S + 0.5
+            time.sleep(2)
+            assert feed.newest() is None
+            subprocess.run(shlex.split(commands[1]), check=True)
+            wait_for()
+            assert feed.newest(0, PATIENCE_S) is not None
+    finally:
+        stopping.set()
+        feed.close()
+        thread.join(PATIENCE_S)
+    assert ["ERROR", "WARNING"] * 2 == [record.levelname for record in caplog.records]

@@ -1,28 +1,34 @@
-"""The reader `stdin`: a line is a code. Scanners that type end each code with a line end."""
+"""The reader `stdin`: a line is a code."""
 
 from __future__ import annotations
 
 from typing import BinaryIO
 
-from edgegate.model import Code, CodeSeen
-from edgegate.ports import BadgeBook
-
-MAX_LINE = 8192
+from edgegate.badges.typed import MAX_BYTES, text_of
+from edgegate.errors import EndOfCodes
 
 
 class LineReader:
-    """Reads codes from a binary stream, one line each; what exceeds MAX_LINE bytes of a line is dropped."""
+    """Port `Reader` over a binary stream that somebody else opened and closes."""
 
-    def __init__(self, stream: BinaryIO, book: BadgeBook) -> None:
-        self._stream, self._book = stream, book
+    name = "stdin"
+    endless = False
 
-    def next(self) -> CodeSeen | None:
-        """The next code; blocks until there is one. None when the stream has ended."""
-        while line := self._stream.readline(MAX_LINE):
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def open(self) -> None:
+        """The stream is open already."""
+
+    def read(self) -> str:
+        """The next line that is not empty; waits until there is one."""
+        while line := self._stream.readline(MAX_BYTES):
             rest = line
             while rest and not rest.endswith(b"\n"):
-                rest = self._stream.readline(MAX_LINE)
-            text = line.decode("utf-8", "replace").strip()
-            if text:
-                return CodeSeen(Code(text, steady=False), credible=self._book.recognises(text))
-        return None
+                rest = self._stream.readline(MAX_BYTES)
+            if text := text_of(line):
+                return text
+        raise EndOfCodes
+
+    def close(self) -> None:
+        """It belongs to somebody else."""

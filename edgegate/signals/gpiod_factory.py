@@ -42,6 +42,8 @@ from edgegate.signals.edges import EdgeThread
 from edgegate.signals.tone import SoftTone
 
 CONSUMER = "edgegate"
+EVENTS = 256
+"""Edges the kernel keeps for a line until they are read. Its default, 16, is less than a Wiegand card may give."""
 _PULLS = {"up": Bias.PULL_UP, "down": Bias.PULL_DOWN, "floating": Bias.DISABLED}
 _EDGES = {"none": Edge.NONE, "rising": Edge.RISING, "falling": Edge.FALLING, "both": Edge.BOTH}
 
@@ -246,7 +248,9 @@ class GpiodPin(PiPin):  # type: ignore[misc]
         with self._lock:
             try:
                 if self._request is None:
-                    self._request = gpiod.request_lines(self.factory.path, config, CONSUMER)
+                    self._request = gpiod.request_lines(
+                        self.factory.path, config, CONSUMER, event_buffer_size=EVENTS
+                    )
                 else:
                     self._request.reconfigure_lines(config)
             except OSError as error:

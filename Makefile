@@ -47,11 +47,10 @@ test: venv
 
 # Needs root, and installs the Debian packages it is missing.
 system-test: venv
-	EDGEGATE_SYSTEM_TEST=1 $(BIN)/pytest tests/system
+	tests/system/run
 
-# Twenty power cuts, and the crash loop that ends in safe outputs.
 soak: venv
-	EDGEGATE_SYSTEM_TEST=1 EDGEGATE_SOAK=1 $(BIN)/pytest tests/system
+	tests/system/run soak
 
 lint: venv
 	$(BIN)/ruff check .

@@ -248,9 +248,7 @@ class GpiodPin(PiPin):  # type: ignore[misc]
         with self._lock:
             try:
                 if self._request is None:
-                    self._request = gpiod.request_lines(
-                        self.factory.path, config, CONSUMER, event_buffer_size=EVENTS
-                    )
+                    self._request = gpiod.request_lines(self.factory.path, config, CONSUMER, event_buffer_size=EVENTS)
                 else:
                     self._request.reconfigure_lines(config)
             except OSError as error:

@@ -28,7 +28,8 @@ set -eu
 cd /out
 edgegate() { python3 -m edgegate "$@"; }
 edgegate issuer init --no-passphrase
-edgegate enroll add --photo me.png --volunteer --consent-by both --consent-version 1 --expires EXPIRES --badge-out ana.png
+edgegate enroll add --volunteer --photo me.png --consent-by both --consent-version 1 \\
+    --expires EXPIRES --badge-out ana.png
 edgegate simulate --photo me.png --badge ana.png --out frames --frames 8
 edgegate run --events - --until-end
 edgegate journal verify

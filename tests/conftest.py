@@ -6,6 +6,7 @@ it is not, the tests that need it are skipped and say so; with `EDGEGATE_REQUIRE
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -118,6 +119,14 @@ def site(tmp_path: Path) -> Site:
     issuer.create(config.badges.issuers[0], "Test school", None)
     secret.create(config.vault.site_secret)
     return made
+
+
+@pytest.fixture(autouse=True)
+def same_log_level() -> Iterator[None]:
+    """`demo` and `bench` log errors only, from then on and in this process: the next test wants to hear all again."""
+    level = logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture

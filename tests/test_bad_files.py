@@ -68,7 +68,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "noise": (make_noise, "cannot be used (file is not a database)"),
     "head of it": (make_short, "cannot be used ("),
     "another program's": (make_foreign, "is a database of another kind"),
-    "newer": (make_newer, "was written by a newer EdgeGate (format 99, this one knows 1)"),
+    "newer": (make_newer, "was written by a newer EdgeGate (format 99, this one knows"),
     "a folder": (make_folder, "cannot be used (unable to open database file)"),
 }
 

@@ -125,6 +125,7 @@ class Hold(Section):
 class Gate(Section):
     name: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)] = "Porte A"
     language: Literal["fr", "en"] = "fr"
+    device_key: Where = Path("device.key")
     hold: Hold = Hold()
 
 

@@ -140,12 +140,25 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Who agreed (student, guardian, both), to which text, when, and until when (UTC seconds)."""
+    """Who agreed (student, guardian, both), to which text in which language (two or three letters, ISO 639), when,
+    and until when (UTC seconds)."""
 
     by: str
     version: str
     given: int
     expires: int
+    language: str
+
+
+class TemplateForm(StrEnum):
+    """Where a volunteer's template is, and what opens it."""
+
+    BADGE_KEYED = "badge-keyed"
+    """In the vault, under the key that is on the badge."""
+    ON_BADGE = "on-badge"
+    """On the badge, under the site secret."""
+    PLAIN = "plain"
+    """In the vault, under the site secret alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +172,10 @@ class Standing:
     pack_id: str | None = None
     plain: bool = False
     """Known by a legacy number, as `Credential.plain`."""
+    template: TemplateForm | None = None
+    """None for everybody but volunteers."""
+    altered: bool = False
+    """The row was not written by somebody who holds this site's secret: nothing it says counts."""
 
 
 class Template:
@@ -178,6 +195,31 @@ class Template:
 
     def __repr__(self) -> str:
         return "Template(…)"
+
+
+class Unsealed:
+    """The template of one verified badge, good for one comparison: `take` hands it over once, and once only."""
+
+    __slots__ = ("_template", "pack_id")
+
+    def __init__(self, template: Template) -> None:
+        self._template: Template | None = template
+        self.pack_id = template.pack_id
+
+    def take(self) -> Template:
+        """The template; whoever takes it wipes it. Raises RuntimeError when it was taken or wiped before."""
+        template, self._template = self._template, None
+        if template is None:
+            raise RuntimeError("this template was used for its one comparison already")
+        return template
+
+    def wipe(self) -> None:
+        """Never taken, never compared; may be called twice."""
+        if self._template is not None:
+            self.take().wipe()
+
+    def __repr__(self) -> str:
+        return "Unsealed(…)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,6 +265,8 @@ class BadgeChecked:
     forged: Detail | None = None
     badge_expired: bool = False
     consent_expired: bool = False
+    altered: bool = False
+    """The vault's row for this badge is not what this site wrote (`Standing.altered`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +311,32 @@ class LockdownSet:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawalArmed:
+    """The office says that somebody comes to withdraw consent at this gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The consent behind the badge under way was withdrawn and its template erased; or, with `fault`, it was not."""
+
+    fault: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
 
 Event: TypeAlias = (
-    CodeSeen | BadgeChecked | Looked | TemplateRefused | Pressed | FaultsNow | NotRecorded | LockdownSet | Tick
+    CodeSeen
+    | BadgeChecked
+    | Looked
+    | TemplateRefused
+    | Pressed
+    | FaultsNow
+    | NotRecorded
+    | LockdownSet
+    | WithdrawalArmed
+    | Withdrawn
+    | Tick
 )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from edgegate.model import (
-    Consent,
     Credential,
     Decision,
     Detail,
     Image,
     Look,
     Reason,
-    Standing,
-    Template,
+    Unsealed,
     Vector,
     Verdict,
 )
@@ -128,8 +125,8 @@ class Faces(Protocol):
 
     pack_id: str
 
-    def begin(self, template: Template) -> None:
-        """From here until `end`, `look` compares with this template; it takes the template over."""
+    def begin(self, unsealed: Unsealed) -> None:
+        """From here until `end`, `look` compares with this one template, which is taken over."""
         ...
 
     def look(self, image: Image) -> Look: ...
@@ -137,128 +134,6 @@ class Faces(Protocol):
     def end(self) -> None:
         """Wipes template and probes; may be called twice."""
         ...
-
-
-class Vault(Protocol):
-    """Sealed templates, statuses and consents, each under its badge's handle."""
-
-    def standing(self, credential: Credential) -> Standing: ...
-
-    def unseal(self, credential: Credential, pack_id: str) -> Template:
-        """The template of this badge. Raises TemplateUnreadable."""
-        ...
-
-    def enrol(
-        self,
-        credential: Credential,
-        *,
-        card_number: str,
-        template: Template | None,
-        consent: Consent | None,
-    ) -> bytes:
-        """Keep a volunteer's badge (template and consent) or a diary badge (neither). Returns the handle.
-
-        A plain badge has no card number (empty), and its `issued` is the moment of enrolment.
-        """
-        ...
-
-    def find(self, who: str) -> Standing:
-        """By card number or handle (hexadecimal, 12 digits at least). Raises EdgeGateError when not one."""
-        ...
-
-    def handle_of(self, badge_id: bytes) -> bytes: ...
-
-    def revoke(self, handle: bytes) -> None:
-        """Refuse this badge from now on; its template is gone at once."""
-        ...
-
-    def erase(self, handle: bytes) -> None:
-        """Forget everything but what is needed to refuse the badge until it expires by itself."""
-        ...
-
-    def entries(self) -> list[Standing]: ...
-
-    def purge(self, now: int) -> int:
-        """Drop what is past its date. Returns how many rows changed."""
-        ...
-
-    def locked(self) -> bool:
-        """Is the gate in lockdown? Kept over restarts."""
-        ...
-
-    def set_locked(self, on: bool) -> None: ...
-
-    def close(self) -> None: ...
-
-
-CLOCK_ACCEPTED = "clock_accepted"
-"""The kind of the entry by which somebody vouches for the clock: times before it no longer count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line for the journal. The handle becomes a daily pseudonym before anything is written."""
-
-    at: int
-    kind: str
-    decision: str = ""
-    reason: str = ""
-    detail: str = ""
-    presentation: int = 0
-    handle: bytes | None = field(default=None, repr=False)
-    latency_ms: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line as the journal keeps it. `hash` covers the row and the hash before it."""
-
-    seq: int
-    at: int
-    gate: str
-    kind: str
-    decision: str
-    reason: str
-    detail: str
-    presentation: int
-    pseudonym: str
-    latency_ms: float
-    hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTime:
-    """The latest time among the rows since somebody last accepted the clock (UTC seconds; 0 without rows), and the
-    sequence number of that acceptance (0: never)."""
-
-    at: int
-    accepted: int
-
-
-class Journal(Protocol):
-    """The append-only record."""
-
-    def append(self, entry: Entry) -> int:
-        """Keep an entry for good before returning its sequence number. Raises StoreError, DiskFull."""
-        ...
-
-    def rows(self, last: int | None = None) -> Iterator[Row]:
-        """Rows in order; only the `last` so many if given."""
-        ...
-
-    def verify(self) -> int:
-        """Walk the whole chain. Returns the number of rows; raises EdgeGateError naming the first bad row."""
-        ...
-
-    def purge(self, before: int) -> int:
-        """Drop rows older than `before` (UTC seconds) without breaking the chain. Returns how many."""
-        ...
-
-    def known_time(self) -> KnownTime:
-        """The newest time it bears witness to."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class Signals(Protocol):

@@ -8,11 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from edgegate.errors import DiskFull, StoreError
 from edgegate.files import exists, give_to_folder
 
 BUSY_MS = 5000
+
+Migration: TypeAlias = tuple[str, str | Callable[[sqlite3.Connection], None]]
+"""A name, and the statements or the function that bring a file from one version to the next."""
 
 
 @contextmanager
@@ -33,7 +37,7 @@ def one_line(path: Path) -> Iterator[None]:
 
 
 def open_database(
-    path: Path, *, application_id: int, migrations: Sequence[tuple[str, str]], create: bool
+    path: Path, *, application_id: int, migrations: Sequence[Migration], create: bool
 ) -> sqlite3.Connection:
     """Open (or create, mode 0600) and bring up to date, each migration in a transaction of its own.
 
@@ -83,6 +87,20 @@ def checkpoint(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def compact(connection: sqlite3.Connection, path: Path) -> None:
+    """Write the file anew, page by page: what deleted rows left inside pages in use is gone. Raises StoreError."""
+    with one_line(path):
+        connection.execute("VACUUM")
+        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise StoreError("is being read by another process", where=str(path), next="try again when that has ended")
+
+
+def with_logs(path: Path) -> tuple[Path, ...]:
+    """A database and the files that SQLite keeps beside it."""
+    return path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
 def _identify(connection: sqlite3.Connection, path: Path, application_id: int, known: int) -> None:
     connection.execute("BEGIN")  # one view of a file that another process may be making
     try:
@@ -96,6 +114,10 @@ def _identify(connection: sqlite3.Connection, path: Path, application_id: int, k
         raise StoreError(
             "is a database of another kind", where=str(path), next="name the right file in the configuration"
         )
+    if _cut_short(connection, path):
+        raise StoreError("is cut short", where=str(path), next="it is damaged: put back a copy")
+    if version < 0:
+        raise StoreError(f"is damaged (format {version})", where=str(path), next="put back a copy")
     if version > known:
         raise StoreError(
             f"was written by a newer EdgeGate (format {version}, this one knows {known})",
@@ -104,14 +126,21 @@ def _identify(connection: sqlite3.Connection, path: Path, application_id: int, k
         )
 
 
-def _prepare(
-    connection: sqlite3.Connection, path: Path, application_id: int, migrations: Sequence[tuple[str, str]]
-) -> None:
+def _cut_short(connection: sqlite3.Connection, path: Path) -> bool:
+    """SQLite takes what lacks from the last page for zeros. The log beside the file, if any, may hold that page."""
+    log = path.with_name(f"{path.name}-wal")
+    if exists(log) and log.stat().st_size:
+        return False
+    return bool(path.stat().st_size % connection.execute("PRAGMA page_size").fetchone()[0])
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, application_id: int, migrations: Sequence[Migration]) -> None:
     _identify(connection, path, application_id, len(migrations))
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")
     connection.execute("PRAGMA trusted_schema=OFF")
+    connection.execute("PRAGMA temp_store=MEMORY")  # what is sorted or vacuumed leaves no file below /tmp
     while _migrate_once(connection, application_id, migrations):
         pass
 
@@ -128,7 +157,7 @@ def _patiently(work: Callable[[], None]) -> None:
             time.sleep(0.02)
 
 
-def _migrate_once(connection: sqlite3.Connection, application_id: int, migrations: Sequence[tuple[str, str]]) -> bool:
+def _migrate_once(connection: sqlite3.Connection, application_id: int, migrations: Sequence[Migration]) -> bool:
     """Apply the next migration, whole or not at all. False when there is none left."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -136,10 +165,13 @@ def _migrate_once(connection: sqlite3.Connection, application_id: int, migration
         if done >= len(migrations):
             connection.execute("ROLLBACK")
             return False
-        name, sql = migrations[done]
+        name, work = migrations[done]
         try:
-            for statement in _statements(sql):
-                connection.execute(statement)
+            if callable(work):
+                work(connection)
+            else:
+                for statement in statements(work):
+                    connection.execute(statement)
         except sqlite3.Error as error:
             raise sqlite3.DatabaseError(f"migration {name}: {error}") from None
         connection.execute(f"PRAGMA application_id={application_id}")
@@ -152,7 +184,7 @@ def _migrate_once(connection: sqlite3.Connection, application_id: int, migration
     return True
 
 
-def _statements(sql: str) -> Iterator[str]:
+def statements(sql: str) -> Iterator[str]:
     """The statements of a script; `executescript` would end the transaction around them."""
     statement = ""
     for part in sql.split(";"):

@@ -18,7 +18,7 @@ from pathlib import Path
 from edgegate.clock import Clock
 from edgegate.errors import EdgeGateError
 from edgegate.model import Reason
-from edgegate.ports import KnownTime
+from edgegate.stores import KnownTime
 
 log = logging.getLogger(__name__)
 

@@ -133,14 +133,15 @@ def test_a_library_card_opens_its_own_template(reader: str, tmp_path: Path) -> N
     badge = replace(typed, issued=NOW, expires=NOW + YEAR_S)
     scanner = QrReader(decoder(reader, ["code128"]), book)
     with closing(SqliteVault(tmp_path / "vault.db", SECRET, create=True)) as vault:
-        handle = vault.enrol(badge, card_number="", template=template(), consent=CONSENT)
+        vault.enrol(badge, card_number="", template=template(), consent=CONSENT)
+        handle = vault.handle_of(badge.badge_id)
         (seen,) = scanner.scan(Frame(1, 0.0, picture(NUMBER, zxingcpp.BarcodeFormat.Code128)))
         assert not seen.credible  # not before the vault was asked
         found = book.plain(seen.code.text, typed=not seen.code.steady)
         assert found is not None
         standing = vault.standing(found)
         assert (handle, Status.VOLUNTEER, NOW + YEAR_S) == (standing.handle, standing.status, standing.badge_expires)
-        assert np.array_equal(template().vector, vault.unseal(found, PACK).vector)
+        assert np.array_equal(template().vector, vault.unseal(found, PACK).take().vector)
 
         (seen,) = scanner.scan(Frame(2, 0.1, picture("0008415733", zxingcpp.BarcodeFormat.Code128)))
         stranger = book.plain(seen.code.text, typed=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import numpy as np
@@ -15,18 +16,31 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
 
 from edgegate.badges import issuer
 from edgegate.errors import EdgeGateError, TemplateUnreadable
+from edgegate.faces.comparison import score
 from edgegate.model import Code, Template, Vector
+from edgegate.vault import seal as seal_module
 from edgegate.vault import secret
-from edgegate.vault.seal import card_hash, handle, seal, seal_plain, unseal, unseal_plain
+from edgegate.vault.seal import (
+    card_hash,
+    handle,
+    seal,
+    seal_on_badge,
+    seal_plain,
+    unseal,
+    unseal_on_badge,
+    unseal_plain,
+)
 from edgegate.vault.secret import SiteSecret
 from tests.contracts.kit import NOW, PACK, SECRET, credential, keys, said, template
 
 KEY, BADGE_ID = bytes(range(32)), bytes(range(16))
 SEALED = seal(template(), KEY, BADGE_ID, SECRET)
 PLAIN = seal_plain(template(), BADGE_ID, SECRET)
+ON_BADGE = seal_on_badge(template(), BADGE_ID, SECRET)
 SEALED_IN_2026 = bytes.fromhex(
     "e5bce389772e67c7172fe1c616d3a0e4d320fc9043c065161e495cf29b9626ddffc0806a90e4ce361ffd0ff2"
 )
@@ -174,6 +188,132 @@ def test_the_form_of_a_plain_template_is_the_one_that_is_documented() -> None:
     key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(SECRET.value)
     numbers = AESGCM(key).decrypt(PLAIN[:12], PLAIN[12:], cbor2.dumps([1, BADGE_ID, PACK]))
     assert template().vector.astype("<f4").tobytes() == numbers
+
+
+def on_badge_refused(
+    sealed: bytes = ON_BADGE, badge_id: bytes = BADGE_ID, pack_id: str = PACK, site: SiteSecret = SECRET
+) -> bool:
+    """The same for the template that a badge carries."""
+    try:
+        unseal_on_badge(sealed, badge_id, pack_id, site)
+    except TemplateUnreadable as error:
+        return bool(said(error))
+    return False
+
+
+def on_badge_key() -> AESGCM:
+    info = b"edgegate/on-badge/1"
+    return AESGCM(HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(SECRET.value))
+
+
+@pytest.mark.parametrize("dimensions", [128, 256, 512])
+def test_an_on_badge_template_is_small(dimensions: int) -> None:
+    """One byte a number: 32 more for nonce, tag and scale, and it comes back nearly as it was, to be wiped."""
+    whole = template(dimensions, dimensions)
+    sealed = seal_on_badge(whole, BADGE_ID, SECRET)
+    assert dimensions + 32 == len(sealed)
+    opened = unseal_on_badge(sealed, BADGE_ID, PACK, SECRET)
+    assert (dimensions, PACK) == (opened.vector.size, opened.pack_id)
+    assert np.float32 == opened.vector.dtype
+    half_a_step = float(np.abs(whole.vector).max()) / 127 / 2
+    assert float(np.abs(opened.vector - whole.vector).max()) <= half_a_step * 1.001
+    opened.wipe()
+    assert not opened.vector.any()
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([128, 256, 512]), st.sampled_from(["cosine", "distance"]))
+def test_rounding_hardly_moves_the_score(seed: int, dimensions: int, metric: str) -> None:
+    """For faces of any likeness: less than 0.01 of a score that goes from -1 to 1, whatever the engine's size."""
+    dice = np.random.default_rng(seed)
+    a, b = (np.asarray(dice.normal(size=dimensions), np.float32) for _ in range(2))
+    likeness = np.float32(dice.random())
+    probe = likeness * a + (1 - likeness) * b
+    a, probe = a / np.linalg.norm(a), probe / np.linalg.norm(probe)
+    sealed = seal_on_badge(Template(a.copy(), PACK), BADGE_ID, SECRET)
+    rounded = unseal_on_badge(sealed, BADGE_ID, PACK, SECRET).vector
+    assert abs(score(probe, a, metric) - score(probe, rounded, metric)) < 0.01
+
+
+def test_the_largest_numbers_are_kept() -> None:
+    """Either end of the range and zero come back as they were, in order and with their signs."""
+    numbers = np.array([1.0, -1.0, 0.0, 0.5, -0.25], np.float32)
+    opened = unseal_on_badge(seal_on_badge(Template(numbers, PACK), BADGE_ID, SECRET), BADGE_ID, PACK, SECRET)
+    assert np.allclose([1.0, -1.0, 0.0, 64 / 127, -32 / 127], opened.vector, atol=1e-6)
+    assert [1.0, -1.0, 0.0, 0.5, -0.25] == numbers.tolist()  # what was sealed is not touched
+
+
+def test_sealing_again_loses_nothing_more() -> None:
+    """A badge that is renewed year after year carries the same numbers."""
+    first = again = unseal_on_badge(ON_BADGE, BADGE_ID, PACK, SECRET)
+    for _ in range(20):
+        again = unseal_on_badge(seal_on_badge(again, BADGE_ID, SECRET), BADGE_ID, PACK, SECRET)
+    assert np.allclose(first.vector, again.vector, atol=1e-6)
+
+
+def test_an_on_badge_template_opens_nowhere_else() -> None:
+    """Not with another site's secret, for another badge or pack, nor altered, cut or longer."""
+    assert not on_badge_refused()
+    assert all(on_badge_refused(site=SiteSecret(value)) for value in flipped(SECRET.value))
+    assert all(on_badge_refused(badge_id=badge_id) for badge_id in flipped(BADGE_ID))
+    assert all(on_badge_refused(pack_id=pack_id) for pack_id in ("", PACK + " ", PACK.upper(), "dlib/0123456789ab"))
+    assert all(on_badge_refused(sealed) for sealed in flipped(ON_BADGE))
+    assert all(on_badge_refused(ON_BADGE[:length]) for length in range(len(ON_BADGE)))
+    assert on_badge_refused(ON_BADGE + b"\0")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\0\0\0", b"\0\0\x80?", b"\0\0\xc0\x7f\1\2", b"\0\0\x80\x7f\1\0", b"\xff\xff\x7f\x7f\x7f"]
+)
+def test_rounded_numbers_that_cannot_be_compared_are_refused(body: bytes) -> None:
+    """Properly sealed, but no template: nothing, no scale, no numbers, a scale that is none or too large."""
+    nonce = bytes(12)
+    assert on_badge_refused(nonce + on_badge_key().encrypt(nonce, body, cbor2.dumps([1, BADGE_ID, PACK])))
+
+
+def test_the_form_of_an_on_badge_template_is_the_one_that_is_documented() -> None:
+    """float32 scale, then int8; the key is HKDF-SHA256 of the site secret, without salt."""
+    numbers = on_badge_key().decrypt(ON_BADGE[:12], ON_BADGE[12:], cbor2.dumps([1, BADGE_ID, PACK]))
+    scale = np.frombuffer(numbers, "<f4", 1)[0]
+    rounded = np.frombuffer(numbers, np.int8, offset=4).astype(np.float32) * scale
+    assert np.allclose(template().vector, rounded, atol=float(scale))
+
+
+def test_no_form_opens_as_another() -> None:
+    """What is sealed under one key is noise under the others, even for the same badge."""
+    assert refused(PLAIN) and refused(ON_BADGE)
+    assert plain_refused(SEALED) and plain_refused(ON_BADGE)
+    assert on_badge_refused(SEALED) and on_badge_refused(PLAIN)
+
+
+def test_wiping_a_template_wipes_what_was_decrypted() -> None:
+    """The numbers stand on the very bytes the cipher wrote: no copy stays behind that nobody can reach."""
+    for opened in (unseal(SEALED, KEY, BADGE_ID, PACK, SECRET), unseal_plain(PLAIN, BADGE_ID, PACK, SECRET)):
+        whole = opened.vector
+        while isinstance(whole.base, np.ndarray):
+            whole = whole.base
+        assert whole.any()
+        opened.wipe()
+        assert not whole.any()
+
+
+def test_sealing_wipes_what_it_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each form: the copy of the numbers that went into the cipher is overwritten, the template itself is not."""
+    copies = []
+    whole = seal_module._seal
+
+    def watched(numbers: NDArray[np.uint8], *rest: Any) -> bytes:
+        assert numbers.any()
+        copies.append(numbers)
+        return whole(numbers, *rest)
+
+    monkeypatch.setattr(seal_module, "_seal", watched)
+    kept = template()
+    seal(kept, KEY, BADGE_ID, SECRET)
+    seal_plain(kept, BADGE_ID, SECRET)
+    seal_on_badge(kept, BADGE_ID, SECRET)
+    assert [False] * 3 == [bool(copy.any()) for copy in copies]
+    assert np.array_equal(template().vector, kept.vector)
 
 
 def test_sealing_twice_gives_two_texts() -> None:

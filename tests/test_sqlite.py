@@ -6,7 +6,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from edgegate.errors import DiskFull, StoreError
 from edgegate.journal.store import SqliteJournal
-from edgegate.sqlite import one_line, open_database, transaction
+from edgegate.sqlite import Migration, compact, one_line, open_database, statements, transaction, with_logs
 from edgegate.vault.store import SqliteVault
 from tests.contracts.kit import SECRET, files, said
 
@@ -40,7 +40,7 @@ def store(request: pytest.FixtureRequest) -> Callable[..., SqliteVault | SqliteJ
     return STORES[request.param]
 
 
-def things(path: Path, *migrations: tuple[str, str], create: bool = True) -> sqlite3.Connection:
+def things(path: Path, *migrations: Migration, create: bool = True) -> sqlite3.Connection:
     return open_database(path, application_id=ID, migrations=migrations or (FIRST,), create=create)
 
 
@@ -52,7 +52,7 @@ def test_what_is_committed_survives_a_power_cut(path: Path) -> None:
     """Write-ahead log, every commit synced, what is deleted overwritten; also for who opens it again."""
     for _ in range(2):
         with closing(things(path)) as db:
-            wanted = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "trusted_schema": 0}
+            wanted = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "trusted_schema": 0, "temp_store": 2}
             assert wanted == {name: pragma(db, name) for name in wanted}
             assert (ID, 1) == (pragma(db, "application_id"), pragma(db, "user_version"))
 
@@ -86,6 +86,99 @@ def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
         assert 1 == pragma(db, "user_version")
         assert [("thing",)] == db.execute("SELECT name FROM sqlite_schema").fetchall()
     things(path, FIRST, SECOND).close()
+
+
+def doubled(db: sqlite3.Connection) -> None:
+    """A migration that SQL alone could not do, as far as SQL knows."""
+    for statement in statements(SECOND[1]):
+        db.execute(statement)
+    for (number,) in db.execute("SELECT number FROM thing").fetchall():
+        db.execute("INSERT INTO thing VALUES (?)", (number + 10,))
+
+
+def test_a_migration_may_be_a_function(path: Path) -> None:
+    """It works in the same transaction, once."""
+    things(path, FIRST).close()
+    for _ in range(2):
+        with closing(things(path, FIRST, ("second", doubled))) as db:
+            assert [(1,), (11,)] == db.execute("SELECT number FROM thing").fetchall()
+            assert 2 == pragma(db, "user_version")
+
+
+@pytest.mark.parametrize(
+    "error", [sqlite3.IntegrityError("no"), ZeroDivisionError(), UnicodeDecodeError("u", b"", 0, 1, "")]
+)
+def test_a_function_that_fails_changes_nothing(error: Exception, path: Path) -> None:
+    """Whatever goes wrong in it: undone whole, and what SQLite says is one line that names the step."""
+
+    def failing(db: sqlite3.Connection) -> None:
+        doubled(db)
+        raise error
+
+    things(path, FIRST).close()
+    with pytest.raises((StoreError, ZeroDivisionError)) as caught:
+        things(path, FIRST, ("second", failing))
+    if isinstance(error, sqlite3.Error):
+        assert "migration second: no" in said(caught.value)
+    with closing(things(path, FIRST)) as db:
+        assert 1 == pragma(db, "user_version")
+        assert [(1,)] == db.execute("SELECT number FROM thing").fetchall()
+
+
+def temporary_files() -> list[str]:
+    """What SQLite has opened and unlinked."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the listing's own is closed by now
+            found.append(str(descriptor.readlink()))
+    return [name for name in found if "etilqs" in name]
+
+
+def test_what_is_sorted_leaves_no_temporary_file(path: Path) -> None:
+    """Rows that are sorted stay in memory; SQLite's own way would write them to a file in between."""
+    words = ("words", "CREATE TABLE words (number INTEGER PRIMARY KEY, word TEXT) STRICT")
+    with closing(things(path, words)) as db:
+        with transaction(db, path):
+            db.executemany("INSERT INTO words (word) VALUES (?)", ((f"{number:0200d}",) for number in range(40_000)))
+        seen = {}
+        for store in ("MEMORY", "FILE"):
+            if store == "FILE":
+                db.execute("PRAGMA temp_store = FILE")
+            rows = db.execute("SELECT word FROM words ORDER BY word DESC")
+            assert (f"{39_999:0200d}",) == rows.fetchone()
+            seen[store] = bool(temporary_files())
+            rows.close()
+    assert {"MEMORY": False, "FILE": True} == seen
+
+
+def test_a_file_cut_short_is_refused_unless_its_log_has_the_rest(path: Path) -> None:
+    """A last page that lacks its end is no page of zeros; beside a log, it may be one that was being written."""
+    with closing(things(path)) as db:
+        db.execute("INSERT INTO thing VALUES (2)")
+        log = with_logs(path)[1].read_bytes()
+    whole = path.read_bytes()
+    for missing in (1, 100, 4095):
+        path.write_bytes(whole[:-missing])
+        with pytest.raises(StoreError) as caught:
+            things(path)
+        assert "cut short" in said(caught.value)
+        assert whole[:-missing] == path.read_bytes()
+    with_logs(path)[1].write_bytes(log)
+    with closing(things(path)) as db:
+        assert [(1,), (2,)] == db.execute("SELECT number FROM thing").fetchall()
+
+
+def test_compacting_writes_the_file_anew(path: Path) -> None:
+    """Smaller, whole, nothing beside it once it is closed; two may have it open meanwhile."""
+    words = ("words", "CREATE TABLE words (word TEXT) STRICT")
+    with closing(things(path, words)) as db, closing(things(path, words)) as other:
+        with transaction(db, path):
+            db.executemany("INSERT INTO words VALUES (?)", ((f"{number:0500d}",) for number in range(1000)))
+            db.execute("DELETE FROM words WHERE word < ?", (f"{990:0500d}",))
+        compact(db, path)
+        assert path.stat().st_size < 50_000
+        assert (10,) == other.execute("SELECT count(*) FROM words").fetchone()
+    assert {path.name} == set(files(path.parent))
 
 
 @pytest.mark.parametrize("attempt", range(5))

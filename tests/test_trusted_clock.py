@@ -16,7 +16,7 @@ from edgegate.clock import VirtualClock
 from edgegate.errors import StoreError
 from edgegate.journal.store import SqliteJournal
 from edgegate.model import Reason
-from edgegate.ports import CLOCK_ACCEPTED, Entry, KnownTime
+from edgegate.stores import CLOCK_ACCEPTED, Entry, KnownTime
 from edgegate.trusted_clock import JUMP_S, SLACK_S, TrustedClock
 from tests.conftest import DAY_S, Site
 

@@ -13,7 +13,7 @@ from edgegate.config import Config
 from edgegate.doctor.machine import Machine
 from edgegate.doctor.report import Finding, fail, ok, warn
 from edgegate.files import exists
-from edgegate.ports import KnownTime
+from edgegate.stores import KnownTime
 from edgegate.trusted_clock import TrustedClock
 
 SYNCHRONISED = "/run/systemd/timesync/synchronized"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgegate.model import Template, Vector
+from edgegate.model import Unsealed, Vector
 
 
 def score(a: Vector, b: Vector, metric: str) -> float:
@@ -24,13 +24,13 @@ def mean(vectors: list[Vector], metric: str) -> Vector:
 
 
 class Comparison:
-    """Holds the template until `wipe`. The score itself never leaves it."""
+    """Takes the one template and holds it until `wipe`. The score itself never leaves it."""
 
     __slots__ = ("_count", "_metric", "_sum", "_template", "_threshold")
 
-    def __init__(self, template: Template, metric: str, threshold: float) -> None:
-        self._template, self._metric, self._threshold = template, metric, threshold
-        self._sum: Vector = np.zeros(template.vector.shape, np.float32)
+    def __init__(self, unsealed: Unsealed, metric: str, threshold: float) -> None:
+        self._template, self._metric, self._threshold = unsealed.take(), metric, threshold
+        self._sum: Vector = np.zeros(self._template.vector.shape, np.float32)
         self._count = 0
 
     def add(self, probe: Vector) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgegate.faces.comparison import Comparison
 from edgegate.faces.quality import GATE_MIN_SHARPNESS, GATE_MIN_WIDTH, RIVAL, rivals, sharpness
-from edgegate.model import Image, Look, Template, Vector
+from edgegate.model import Image, Look, Unsealed, Vector
 from edgegate.ports import Face, FaceEngine
 
 
@@ -34,9 +34,9 @@ class FaceLook:
         self.pack_id = pack_id
         self._comparison: Comparison | None = None
 
-    def begin(self, template: Template) -> None:
+    def begin(self, unsealed: Unsealed) -> None:
         self.end()
-        self._comparison = Comparison(template, self._engine.metric, self._threshold)
+        self._comparison = Comparison(unsealed, self._engine.metric, self._threshold)
 
     def look(self, image: Image) -> Look:
         if self._comparison is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from edgegate.errors import EdgeGateError
 from edgegate.files import only_one
 from edgegate.journal.store import SqliteJournal
-from edgegate.ports import Entry
+from edgegate.stores import Entry
 from edgegate.vault.store import SqliteVault
 from tests.contracts.kit import CONSENT, NOW, SECRET, card_number, credential, template
 

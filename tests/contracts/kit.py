@@ -26,7 +26,7 @@ DAY_S = 86_400
 YEAR_S = 365 * DAY_S
 PACK = "test/0123456789ab"
 SECRET = SiteSecret(hashlib.sha256(b"a site").digest())
-CONSENT = Consent("guardian", "2026-09", NOW, NOW + 90 * DAY_S)
+CONSENT = Consent("guardian", "2026-09", NOW, NOW + 90 * DAY_S, "fr")
 
 
 @dataclass(frozen=True)

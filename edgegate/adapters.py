@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import BinaryIO
 
 from gpiozero import Factory
 
+from edgegate import device_key
 from edgegate.badges.credential import CredentialBook
 from edgegate.badges.decoders import decoder
 from edgegate.badges.hid import HidKeyboard
@@ -20,6 +23,7 @@ from edgegate.badges.qr import QrReader
 from edgegate.badges.serial_reader import SerialLine
 from edgegate.badges.typed import TypedCodes
 from edgegate.badges.wiegand import WiegandLines
+from edgegate.calibration import record
 from edgegate.camera.gstreamer import GstreamerCamera
 from edgegate.camera.picamera2 import Picamera2Camera
 from edgegate.camera.recorded import FramesCamera, VideoCamera
@@ -33,14 +37,18 @@ from edgegate.faces import catalogue
 from edgegate.faces.fake_engine import FAKE_PACK, FakeEngine
 from edgegate.faces.look import CountedEngine, FaceLook
 from edgegate.faces.pack import Pack
+from edgegate.files import exists
 from edgegate.journal.store import SqliteJournal
 from edgegate.model import Button
 from edgegate.ports import Camera, FaceEngine, Reader
 from edgegate.signals.gpio import GpioSignals
 from edgegate.signals.pins import factory
 from edgegate.signals.wiring import Wiring
+from edgegate.stores import Signer
 from edgegate.vault import secret
 from edgegate.vault.store import SqliteVault
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +56,13 @@ class FaceSide:
     """A loaded pack, ready to compare."""
 
     pack: Pack
+    """Under the thresholds of this device's own calibration, if there is one."""
     engine: CountedEngine
     threshold: float
+    per_pair: Pack
+    """The same under thresholds for one picture against one other, as enrolment compares photographs."""
+    calibrated: bool = False
+    """Is the threshold this device's own, and so per presentation?"""
 
     def looker(self) -> FaceLook:
         return FaceLook(self.engine, self.pack.id, self.threshold)
@@ -67,17 +80,57 @@ def open_vault(config: Config, *, create: bool = False) -> SqliteVault:
     return SqliteVault(config.vault.path, secret.load(config.vault.site_secret), create=create)
 
 
-def open_journal(config: Config, *, create: bool = False) -> SqliteJournal:
-    """The journal; with `create`, an empty one where there is none."""
-    return SqliteJournal(config.journal.path, config.gate.name, create=create)
+def open_journal(config: Config, *, create: bool = False, daemon: bool | None = None) -> SqliteJournal:
+    """The journal; with `create`, an empty one where there is none.
+
+    The daemon (unless told otherwise, whoever creates) signs what it purges, and leaves the day's key in systemd's
+    runtime directory; a command only checks signatures.
+    """
+    path, gate, key = config.journal.path, config.gate.name, config.gate.device_key
+    if not (create if daemon is None else daemon):
+        return SqliteJournal(path, gate, create=create, verifier=_public_key(key))
+    runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return SqliteJournal(path, gate, create=create, signer=_signer(key), runtime=Path(runtime) if runtime else None)
+
+
+def _signer(path: Path) -> Signer | None:
+    try:
+        return device_key.load(path)
+    except EdgeGateError as error:
+        log.warning("device key: %s; until then what is purged from the journal is not signed", error)
+        return None
+
+
+def _public_key(path: Path) -> device_key.PublicKey | None:
+    """None where this device has no key: then nobody signed anything, or the journal says that it cannot tell."""
+    try:
+        return device_key.load_public(path)
+    except device_key.DeviceKeyMissing:
+        return None
+    except EdgeGateError as error:
+        log.warning("device key: %s", error)
+        return None
 
 
 def load_faces(config: Config, setting: str | None = None) -> FaceSide:
     """Choose, verify and load a pack. Raises ModelsMissing when there is none at all, EdgeGateError when the
     one chosen is not what its manifest says."""
-    pack = catalogue.choose(setting or config.faces.pack, config.faces.models_dir)
+    models_dir = config.faces.models_dir
+    chosen = catalogue.choose(
+        setting or config.faces.pack,
+        models_dir,
+        lambda pack: pack.measured or exists(record.place(pack, models_dir)),
+    )
+    own = record.find(chosen, models_dir, _public_key(config.gate.device_key))
+    pack = chosen.with_thresholds(own.thresholds, own.measured_on) if own else chosen
+    pairs = chosen.with_thresholds(own.thresholds_per_pair, own.measured_on) if own else chosen
     threshold = pack.threshold(config.faces.target_fmr)
-    engine = _engine(pack)
+    return FaceSide(pack, CountedEngine(open_engine(chosen)), threshold, pairs, own is not None)
+
+
+def open_engine(pack: Pack, threads: int = 0) -> FaceEngine:
+    """Verify and load a pack's models; they run on so many threads (0: as the library likes)."""
+    engine = _engine(pack, threads)
     recogniser = pack.manifest.recogniser
     if (engine.metric, engine.dimensions) != (recogniser.metric, recogniser.dimensions):
         raise EdgeGateError(
@@ -86,21 +139,25 @@ def load_faces(config: Config, setting: str | None = None) -> FaceSide:
             where=str(pack.folder),
             next="correct pack.yaml, and measure the thresholds again",
         )
-    return FaceSide(pack, CountedEngine(engine), threshold)
+    return engine
 
 
-def _engine(pack: Pack) -> FaceEngine:
-    if pack is FAKE_PACK:
+def _engine(pack: Pack, threads: int) -> FaceEngine:
+    if pack == FAKE_PACK:
         return FakeEngine()
-    pack.verify()
     # Each engine's libraries are imported only when it is chosen: insightface alone takes 1.4 s and 116 MB.
+    if pack.manifest.engine == "opencv":
+        from edgegate.faces.opencv_engine import OpencvEngine
+
+        return OpencvEngine(pack, threads)  # hashes what it loads
+    pack.verify()
     if pack.manifest.engine == "dlib":
         from edgegate.faces.dlib_engine import DlibEngine
 
         return DlibEngine(pack)
     from edgegate.faces.insightface_engine import InsightfaceEngine
 
-    return InsightfaceEngine(pack)
+    return InsightfaceEngine(pack, threads)
 
 
 def open_camera(config: Config) -> Camera:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from edgegate.adapters import open_journal
-from edgegate.ports import Entry
+from edgegate.stores import Entry
 from tests.bad_input import NOISE, held_up, played, record, refused
 from tests.commands import Cli
 from tests.conftest import Site, blank

@@ -213,6 +213,7 @@ def test_keys_and_first_badge_as_written(tmp_path: Path, cli: Cli) -> None:
     listed = good(cli("enroll", "list", "-c", etc / "config.yaml"))
     assert "diary" in listed
     assert "volunteer" in listed
-    assert {"issuer.pub", "site.key", "config.yaml"} == {path.name for path in etc.iterdir()}
+    files = {path.name for path in etc.iterdir()}
+    assert {"issuer.pub", "site.key", "device.key", "device.pub", "config.yaml"} == files
     assert 0o600 == (etc / "site.key").stat().st_mode & 0o777
     assert (stick / "issuer.key").exists()

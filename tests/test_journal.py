@@ -14,7 +14,7 @@ import pytest
 
 from edgegate.errors import EdgeGateError, StoreError
 from edgegate.journal.store import SqliteJournal
-from edgegate.ports import Entry, Row
+from edgegate.stores import Entry, Row
 from tests.contracts.child import SPACE
 from tests.contracts.kit import DAY_S, NOW, begin, child, files, holding, line, lines, said
 
@@ -97,8 +97,8 @@ CHANGES = {
     "hash FROM entry WHERE seq = 6",
     "one replaced": "INSERT OR REPLACE INTO entry SELECT 3, at, gate, kind, 'granted', 'match', '', 3, pseudonym, "
     "latency_ms, hash FROM entry WHERE seq = 3",
-    "the start moved": "UPDATE purged SET seq = 1",
-    "the start forgotten": "DELETE FROM purged",
+    "the start moved": "UPDATE start SET seq = 1",
+    "the start forgotten": "DELETE FROM start",
 }
 
 

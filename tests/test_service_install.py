@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from edgegate import device_key
 from edgegate.deploy import assets, system
 from edgegate.deploy.command import run as service
 from edgegate.deploy.host import Host
@@ -126,6 +127,38 @@ def test_from_nothing_and_again(host: Host, wheels: dict[str, Path]) -> None:
     assert "/etc/edgegate/config.yaml: kept" == again["configuration"]
 
 
+def test_the_device_has_a_key_of_its_own(host: Host, wheels: dict[str, Path]) -> None:
+    """Made by the installation, root's alone, named in unit and configuration, never made twice; a gate from before
+    there were keys gets one, and a public part that was lost comes back."""
+    assert "/etc/edgegate/device.key: made" == installed(host, wheels["9.1"])["device key"]
+    private, public = host.path("/etc/edgegate/device.key"), host.path("/etc/edgegate/device.pub")
+    assert [(0o600, 0, 0), (0o644, 0, 0)] == [
+        (found.st_mode & 0o777, found.st_uid, found.st_gid) for found in (private.stat(), public.stat())
+    ]
+    message = b"edgegate receipt 1\n"
+    assert device_key.load_public(private).verifies(message, device_key.load(private).sign(message))
+    assert "  device_key: /etc/edgegate/device.key" in host.path("/etc/edgegate/config.yaml").read_text("utf-8")
+    unit = host.path(assets.PLACES["edgegate.service"]).read_text("utf-8")
+    assert "\nLoadCredential=device.key:/etc/edgegate/device.key\nSetCredential=device.key:none\n" in unit
+
+    kept = private.read_bytes(), public.read_bytes()
+    public.unlink()
+    assert "/etc/edgegate/device.key: made" == installed(host, wheels["9.1"])["device key"]
+    assert kept == (private.read_bytes(), public.read_bytes())
+    private.unlink()
+    public.unlink()
+    screen = installed(host, wheels["9.2"])
+    assert "/etc/edgegate/device.key: made" == screen["device key"]
+    assert screen["upgrade"].startswith("from 9.1")
+    assert kept[0] != private.read_bytes()
+
+    private.unlink()
+    screen = installed(host, wheels["9.2"])
+    assert "not made: " in screen["device key"]
+    assert "its private part device.key is not" in screen["device key"]
+    assert not private.exists()
+
+
 @pytest.fixture(scope="module")
 def device(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Host:
     """A root with version 9.1, whose configuration the tests below exchange."""
@@ -159,10 +192,14 @@ def test_a_configuration_of_ones_own_is_kept_and_followed(device: Host, wheels: 
     [
         ("camera: {sauce: x}\n", r"sauce"),
         ("vault: {site_secret: other.key}\n", r"the service reads /etc/edgegate/site\.key"),
+        (
+            "gate: {device_key: other.key}\nvault: {site_secret: /etc/edgegate/site.key}\n",
+            r"the service reads /etc/edgegate/device\.key",
+        ),
     ],
 )
 def test_a_configuration_that_cannot_serve(device: Host, wheels: dict[str, Path], text: str, said: str) -> None:
-    """A mistake, or a secret where the unit does not look for it: one line."""
+    """A mistake, or a key where the unit does not look for it: one line."""
     device.path("/etc/edgegate/config.yaml").write_text(text, "utf-8")
     with pytest.raises(EdgeGateError, match=said) as caught:
         install(device, Wish(wheels=wheels["9.1"]), Screen())
@@ -259,6 +296,8 @@ def test_uninstall_keeps_what_is_the_schools(host: Host, wheels: dict[str, Path]
     assert "/etc/edgegate and /var/lib/edgegate (--purge removes them)" == screen["kept"]
     assert {
         "etc/edgegate/config.yaml",
+        "etc/edgegate/device.key",
+        "etc/edgegate/device.pub",
         "etc/group",
         "etc/gshadow",
         "etc/passwd",

@@ -218,6 +218,7 @@ vault: {{site_secret: /etc/edgegate/site.key}}
     ] == asked["rules"]
     assert (True, False) == (asked["network"], asked["csi"])
     assert "/etc/edgegate/site.key" == asked["secret"]
+    assert str(tmp_path / "device.key") == asked["device_key"]
 
 
 def test_a_name_cannot_smuggle_a_rule(tmp_path: Path) -> None:

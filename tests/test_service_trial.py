@@ -43,7 +43,13 @@ def test_a_sealed_secret_replaces_the_plain_one(sealing: Host) -> None:
     opened = sealing.run("systemd-creds", "decrypt", "--name=site.key", sealing.path(seal.SEALED), "-")
     assert "ab" * 32 + "\n" == opened
     drop_in = sealing.path(assets.SEALED).read_text("utf-8")
-    assert "LoadCredential=\nLoadCredentialEncrypted=site.key:/etc/edgegate/site.key.cred\n" in drop_in
+    expected = [
+        "[Service]",
+        "LoadCredential=",  # takes back all of them, that of the device's key too
+        "LoadCredential=device.key:/etc/edgegate/device.key",
+        "LoadCredentialEncrypted=site.key:/etc/edgegate/site.key.cred",
+    ]
+    assert expected == drop_in.splitlines()[1:]
     assert [] == seal.seal(sealing, "host")
 
 
@@ -151,3 +157,24 @@ def test_going_back_takes_new_tables_away(tmp_path: Path, changed: bool) -> None
         rows = database.execute("SELECT * FROM badge").fetchall()
     assert ([(1,)] if changed else [(1,), (2,)]) == rows
     assert not (tmp_path / "opt/edgegate/before-upgrade").exists()
+
+
+def test_going_back_brings_no_withdrawn_consent_back(tmp_path: Path) -> None:
+    """Who withdrew while the new version was tried: the badge is unknown afterwards, the others are as they were."""
+    host, store = Silent(tmp_path), tmp_path / "vault.db"
+    (tmp_path / "opt/edgegate").mkdir(parents=True)
+    canary = bytes(range(64, 128))
+    with closing(sqlite3.connect(store)) as database:
+        database.executescript("CREATE TABLE badge (handle BLOB PRIMARY KEY, status TEXT, sealed BLOB)")
+        rows = [(b"a", "volunteer", canary), (b"b", "volunteer", b"kept"), (b"c", "diary", None)]
+        database.executemany("INSERT INTO badge VALUES (?, ?, ?)", rows)
+        database.commit()
+    with trial._copies(host, [store]) as undo:
+        with closing(sqlite3.connect(store)) as database:
+            database.execute("ALTER TABLE badge ADD COLUMN new")
+            database.execute("UPDATE badge SET status = 'diary', sealed = NULL WHERE handle = ?", (b"a",))
+            database.commit()
+        trial._take_back(host, undo)
+    with closing(sqlite3.connect(store)) as database:
+        assert rows[1:] == database.execute("SELECT * FROM badge ORDER BY handle").fetchall()
+    assert canary not in store.read_bytes()

@@ -10,7 +10,8 @@ from edgegate import BUILT
 from edgegate.adapters import open_journal
 from edgegate.cli.common import config_option, configuration
 from edgegate.clock import RealClock
-from edgegate.ports import CLOCK_ACCEPTED, Entry
+from edgegate.sessions import look, user
+from edgegate.stores import CLOCK_ACCEPTED, Entry
 from edgegate.trusted_clock import TrustedClock
 
 
@@ -27,11 +28,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    config = configuration(args)
+    if args.action == "status":
+        look(config, "clock status", must=False)
     now = time.time()
-    journal = open_journal(configuration(args))
+    journal = open_journal(config)
     try:
         if args.action == "accept":
-            journal.append(Entry(int(now), CLOCK_ACCEPTED))
+            journal.append(Entry(int(now), CLOCK_ACCEPTED, detail=user()))
         trusted = not TrustedClock(RealClock(), journal.known_time, BUILT).faults(0.0)
     finally:
         journal.close()

@@ -7,13 +7,16 @@ import json
 import os
 import sys
 from collections import Counter
+from contextlib import suppress
 
 from edgegate.cli.common import config_option, json_option
-from edgegate.config_file import find
+from edgegate.config_file import find, load
 from edgegate.doctor.machine import Machine
 from edgegate.doctor.parts import parse_loopback
 from edgegate.doctor.report import Result
 from edgegate.doctor.visit import examine
+from edgegate.errors import ConfigError
+from edgegate.sessions import look
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,8 +30,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    lines = []
-    for line in examine(Machine(), find(args.config), parse_loopback(args.loopback) if args.loopback else None):
+    lines, path = [], find(args.config)
+    loopback = parse_loopback(args.loopback) if args.loopback else None
+    with suppress(ConfigError):  # which the doctor tells in its own way
+        look(load(path), "doctor", must=False)
+    for line in examine(Machine(), path, loopback):
         lines.append(line)
         if not args.json:
             print(line, flush=True)

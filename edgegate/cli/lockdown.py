@@ -7,6 +7,7 @@ from contextlib import closing
 
 from edgegate.adapters import open_vault
 from edgegate.cli.common import config_option, configuration
+from edgegate.sessions import look
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,7 +18,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with closing(open_vault(configuration(args), create=True)) as vault:
+    config = configuration(args)
+    look(config, f"lockdown {args.action}", must=False)  # a full disk must not keep anybody from closing the gate
+    with closing(open_vault(config, create=True)) as vault:
         if args.action != "status":
             vault.set_locked(args.action == "on")
         print("lockdown" if vault.locked() else "no lockdown")

@@ -16,6 +16,7 @@ def first(devices: Devices, *, zbar: bool) -> tuple[str, list[str]]:
     """The text of config.yaml, and a line for each choice that was made in it."""
     text, said = assets.example(), []
     places = {
+        ("gate", "device_key"): f"{ETC}/device.key",
         ("badges", "issuers"): f"[{ETC}/issuer.pub]",
         ("faces", "models_dir"): f"{STATE}/models",
         ("vault", "path"): f"{STATE}/vault.db",

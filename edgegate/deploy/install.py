@@ -82,6 +82,7 @@ def _upgrade(host: Host, wish: Wish, versions: Versions, name: str, say: Say) ->
     if host.live and wish.start and unit.State.ask(host).meant:
         say("upgrade", f"trying {name}, {wish.ready_within_s:.0f} s to be READY")
         stores = [Path(path) for path in system.asked(host)["stores"]]
+        system.device_key(host, versions.folder / name)  # an older installation has none to hand over
         try:
             reason = trial.run(host, versions.folder / name, stores, wish.ready_within_s)
         except BaseException:
@@ -108,12 +109,14 @@ def _around(host: Host, wish: Wish, versions: Versions, say: Say) -> int:
     say("files", _told(placed))
     say("user", _told(system.user(host)))
     say("folders", _told(system.directories(host)))
+    say("device key", system.device_key(host, folder))
     choices = system.first_configuration(host)
     say("configuration", f"{CONFIG}: {'written' if choices else 'kept'}")
     for choice in choices:
         say("", choice)
     needs = system.asked(host)
-    _expect_secret(host, needs)
+    _expect(host, "vault.site_secret", needs["secret"], seal.PLAIN)
+    _expect(host, "gate.device_key", needs.get("device_key", system.DEVICE_KEY), system.DEVICE_KEY)
     placed += system.chosen(host, needs, folder)
     had_plain = host.path(seal.PLAIN).exists()
     placed += seal.seal(host, seal.key_for(host, wish.seal))
@@ -161,7 +164,7 @@ def _start(host: Host, wish: Wish, needs: dict[str, Any], placed: list[str], say
 
 def _older(host: Host, state: unit.State, needs: dict[str, Any]) -> bool:
     """Was the service started before its configuration or a key was changed?"""
-    read = [host.path(path) for path in (CONFIG, seal.PLAIN, *needs["issuers"])]
+    read = [host.path(path) for path in (CONFIG, seal.PLAIN, system.DEVICE_KEY, *needs["issuers"])]
     started = state.moment("ExecMainStartTimestamp")
     return any(path.exists() and int(path.stat().st_mtime) > started for path in read)
 
@@ -173,16 +176,13 @@ def _end_orphan(host: Host, say: Say) -> None:
         host.systemctl("restart", "--no-block", unit.NAME, check=False)
         Versions(host).prune()
         say("upgrade", "an earlier one did not end: the installed version runs again")
+    trial.discard(host)
 
 
-def _expect_secret(host: Host, needs: dict[str, Any]) -> None:
+def _expect(host: Host, key: str, named: str, handed: str) -> None:
     """The unit hands over one file; another name in the configuration would never be read."""
-    if needs["secret"] != str(host.path(seal.PLAIN)) and needs["secret"] != seal.PLAIN:
-        raise EdgeGateError(
-            f"vault.site_secret is {needs['secret']}",
-            where=CONFIG,
-            next=f"the service reads {seal.PLAIN}: put it there",
-        )
+    if named not in (str(host.path(handed)), handed):
+        raise EdgeGateError(f"{key} is {named}", where=CONFIG, next=f"the service reads {handed}: put it there")
 
 
 def _told(changed: list[str]) -> str:

@@ -20,7 +20,7 @@ _SAFE = re.compile(r"/dev/[\w.:@+/-]+")
 
 
 def needs(config: Config) -> dict[str, Any]:
-    """`network`, `csi`: bool; `rules`: udev lines; `issuers`, `secret`, `stores`: paths as text."""
+    """`network`, `csi`: bool; `rules`: udev lines; `issuers`, `secret`, `device_key`, `stores`: paths as text."""
     readers = [reader for reader in config.badges.readers if isinstance(reader, HidReader | SerialReader)]
     return {
         "network": config.camera.kind == "rtsp",
@@ -28,6 +28,7 @@ def needs(config: Config) -> dict[str, Any]:
         "rules": [_rule(reader) for reader in readers],
         "issuers": [str(path) for path in config.badges.issuers],
         "secret": str(config.vault.site_secret),
+        "device_key": str(config.gate.device_key),
         "stores": [str(config.vault.path), str(config.journal.path)],
     }
 

@@ -20,6 +20,7 @@ KEYS = {"tpm2": ("--with-key=tpm2", "--tpm2-pcrs="), "host": ("--with-key=host",
 _DROP_IN = f"""# Written by `edgegate service install`: the site secret is sealed.
 [Service]
 LoadCredential=
+LoadCredential=device.key:/etc/edgegate/device.key
 LoadCredentialEncrypted={NAME}:{SEALED}
 """
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from edgegate.deploy import assets, configuration, devices
-from edgegate.deploy.host import Host, link, write
+from edgegate.deploy.host import Host, last_line, link, write
 from edgegate.deploy.versions import CONFIG, FOLDER
 
 COMMAND = "/usr/local/bin/edgegate"
+DEVICE_KEY = "/etc/edgegate/device.key"
 _ZBAR = ("/usr/lib", "/lib", "/usr/local/lib")
 
 
@@ -38,6 +39,17 @@ def directories(host: Host) -> list[str]:
     root = () if host.live else (f"--root={host.root}",)
     host.run("systemd-tmpfiles", "--create", *root, assets.PLACES["tmpfiles.conf"] if host.live else "edgegate.conf")
     return [str(path) for path, owner in zip(wanted, before, strict=True) if _owner(path) != owner]
+
+
+def device_key(host: Host, version: Path) -> str:
+    """The key by which the device signs, made by the version in this folder. Says what it did; a gate runs without."""
+    path = host.path(DEVICE_KEY)
+    if path.exists() and path.with_suffix(".pub").exists():
+        return "nothing to do"
+    if "device.key" not in assets.unit("edgegate.service", version):
+        return "this version has none"
+    done = host.attempt(version / "bin" / "python", "-m", "edgegate.device_key", path)
+    return f"{DEVICE_KEY}: made" if done.returncode == 0 else f"not made: {last_line(done.stderr)}"
 
 
 def first_configuration(host: Host) -> list[str]:

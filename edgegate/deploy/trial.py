@@ -35,6 +35,11 @@ def end(host: Host) -> None:
     host.systemctl("daemon-reload")
 
 
+def discard(host: Host) -> None:
+    """Take away the copies of an upgrade that was killed: what is erased must not live on in them."""
+    shutil.rmtree(host.path(_COPIES), ignore_errors=True)
+
+
 def run(host: Host, version: Path, stores: list[Path], within_s: float) -> str:
     """Start a version in place of the one that runs. Returns "" when it is READY: it goes on running. Else the reason,
     and nothing of it runs any more; what it made of the databases is undone.
@@ -71,6 +76,7 @@ def _take_back(host: Host, undo: dict[Path, Path]) -> None:
     for store, copy in undo.items():
         if _form(store) != _form(copy):
             # The new version changed the tables, and the old one could not read them any more.
+            _forget_since(store, copy)
             owner = store.stat()
             for suffix in ("-wal", "-shm"):
                 store.with_name(store.name + suffix).unlink(missing_ok=True)
@@ -97,6 +103,20 @@ def _copies(host: Host, stores: list[Path]) -> Iterator[dict[Path, Path]]:
         yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget_since(store: Path, copy: Path) -> None:
+    """Going back must not bring back a template or a consent that was given up during the trial: its badge becomes
+    unknown, so that a person decides."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(store)) as database:
+        volunteers = database.execute("SELECT handle FROM badge WHERE status = 'volunteer'").fetchall()
+        with closing(sqlite3.connect(copy)) as older:
+            older.execute("PRAGMA secure_delete=ON")
+            older.execute("CREATE TEMP TABLE still (handle BLOB PRIMARY KEY)")
+            older.executemany("INSERT INTO still VALUES (?)", volunteers)
+            older.execute("DELETE FROM badge WHERE status = 'volunteer' AND handle NOT IN (SELECT handle FROM still)")
+            older.commit()
+            older.execute("VACUUM")
 
 
 def _form(path: Path) -> tuple[Any, ...]:

@@ -44,8 +44,9 @@ def _files(config: Config, handed: set[str]) -> Iterator[tuple[Path, int]]:
     yield config.file, READ
     for path in config.badges.issuers:
         yield path, READ
-    if config.vault.site_secret.name not in handed:
-        yield config.vault.site_secret, READ
+    for path in (config.vault.site_secret, config.gate.device_key):
+        if path.name not in handed:
+            yield path, READ
     for path in (config.vault.path, config.journal.path):
         yield path.parent, READ | WRITE | ENTER
         for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
@@ -102,10 +103,10 @@ def _barred(user: User, machine: Machine, path: Path, want: int, barrier: Path) 
 
 
 def _too_open(config: Config) -> Iterator[Finding]:
-    """The site secret is refused by the gate itself when everybody may read it; its state should be as private."""
+    """A key is refused by the gate itself when everybody may read it; its state should be as private."""
     for folder in dict.fromkeys((config.vault.path.parent, config.journal.path.parent)):
         if folder.is_dir() and (mode := stat.S_IMODE(folder.stat().st_mode)) & 0o077:
             yield warn(f"{folder} is open to others (mode {mode:04o})", f"`chmod 700 {folder}`")
-    for path in (config.vault.site_secret, config.vault.path, config.journal.path):
+    for path in (config.vault.site_secret, config.gate.device_key, config.vault.path, config.journal.path):
         if path.is_file() and path.stat().st_mode & 0o007:
             yield fail(f"everybody may open {path}", f"`chmod 600 {path}`")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
+from edgegate import device_key
 from edgegate.badges.issuer import is_encrypted, load_public, private_path
 from edgegate.config import Config
 from edgegate.doctor.machine import Machine
@@ -48,3 +50,23 @@ def site_secret(config: Config, machine: Machine) -> Finding:
         return fail(f"{path}: {error.what}", error.next)
     mode = stat.S_IMODE(path.stat().st_mode) if exists(path) else 0
     return ok(f"{path} can be read, mode {mode:04o}")
+
+
+def device(config: Config, machine: Machine) -> Finding:
+    """The device's own key: there, nobody else's to read, and with the public part that belongs to it."""
+    path = config.gate.device_key
+    handed = path.name in machine.credentials()
+    try:
+        key = device_key.load(path)
+        device_key.check_public(path, key)
+    except device_key.DeviceKeyMissing as error:
+        return warn(f"{error.where} {error.what}: what this device signs cannot be made or checked", error.next)
+    except EdgeGateError as error:
+        if handed and os.geteuid() != 0:
+            return skip(f"{path} is systemd's to hand over", "see what the line `service` says")
+        return fail(f"{error.where}: {error.what}", error.next)
+    if not handed and machine.unit().get("LoadState") == "loaded":
+        return warn(
+            f"device {key.name}, whose key the unit does not hand to the gate", "run `edgegate service install`"
+        )
+    return ok(f"device {key.name}, mode {stat.S_IMODE(path.stat().st_mode):04o}")

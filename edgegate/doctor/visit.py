@@ -86,6 +86,7 @@ def _gate(machine: Machine, config: Config | None) -> Iterator[Check]:
         ("disk", storage.disk, 15),
         ("issuers", settings.issuers, 15),
         ("site secret", partial(settings.site_secret, machine=machine), 15),
+        ("device key", partial(settings.device, machine=machine), 15),
         ("permissions", partial(permissions.permissions, machine=machine), 15),
         ("vault", partial(keeping.vault, machine=machine), 120),
         ("journal", keeping.journal, 120),

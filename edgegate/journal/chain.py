@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import secrets
-from datetime import UTC, datetime
 
 import cbor2
 
-from edgegate.ports import Row
+from edgegate.stores import Row
 
 GENESIS = bytes(32)
-PSEUDONYM_DIGITS = 16
 
 
 def row_hash(before: bytes, row: Row) -> bytes:
@@ -33,20 +29,10 @@ def row_hash(before: bytes, row: Row) -> bytes:
     return hashlib.sha256(before + cbor2.dumps(values, canonical=True)).digest()
 
 
-class DailyPseudonyms:
-    """A badge has one pseudonym a day. The key lives in memory only and ends with the day (UTC)."""
-
-    def __init__(self) -> None:
-        self._day, self._key = "", b""
-
-    def of(self, handle: bytes | None, at: int) -> str:
-        """16 hexadecimal digits, or nothing for an entry about no badge."""
-        if handle is None:
-            return ""
-        day = datetime.fromtimestamp(at, UTC).date().isoformat()
-        if day != self._day:
-            self._day, self._key = day, secrets.token_bytes(32)
-        return hmac.digest(self._key, handle, "sha256").hex()[:PSEUDONYM_DIGITS]
-
-    def __repr__(self) -> str:
-        return "DailyPseudonyms(…)"
+def flaw(seq: int, before: bytes, row: Row) -> str:
+    """What is wrong with the row that follows row `seq`, whose hash is `before`; empty when nothing is."""
+    if row.seq != seq + 1:
+        return f"row {seq + 1} is missing"
+    if row.hash != row_hash(before, row):
+        return f"row {row.seq} was altered"
+    return ""

@@ -15,7 +15,7 @@ from edgegate.doctor import board, service, storage, timekeeping
 from edgegate.doctor.machine import Machine, User, may
 from edgegate.doctor.report import Result
 from edgegate.doctor.storage import Space
-from edgegate.ports import Entry
+from edgegate.stores import Entry
 from tests.conftest import Site
 from tests.doctor.kit import House, good, told
 

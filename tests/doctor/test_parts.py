@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from gpiozero.pins.mock import MockConnectedPin, MockFactory
 
+from edgegate import device_key
 from edgegate.adapters import load_faces, open_journal, open_vault
 from edgegate.camera.dark import Light
 from edgegate.camera.people import portrait
@@ -27,8 +28,9 @@ from edgegate.doctor.parts import Seen
 from edgegate.doctor.report import Result
 from edgegate.errors import EdgeGateError
 from edgegate.faces.quality import ENROL_MIN_SHARPNESS, GATE_MIN_SHARPNESS
+from edgegate.files import write_private
 from edgegate.model import Image
-from edgegate.ports import Entry
+from edgegate.stores import Entry
 from tests.conftest import Site, blank
 from tests.doctor.kit import House, good, told
 
@@ -60,6 +62,37 @@ def test_site_secret(site: Site, house: House) -> None:
     assert Result.SKIPPED is settings.site_secret(site.config, house.machine).result
     (site.folder / "vault.db").touch()
     assert Result.SKIPPED is keeping.vault(site.config, house.machine).result
+
+
+def test_device_key(site: Site, house: House) -> None:
+    """There, with the public part that belongs to it, nobody else's to read, and handed over by the unit."""
+    path = site.folder / "device.key"
+    device_key.make(path)
+    name = device_key.load(path).name
+    assert f"device {name}, mode 0600" == good(settings.device(site.config, house.machine))
+    house.systemd(cat="[Service]\nLoadCredential=site.key:/etc/edgegate/site.key\n")
+    assert "does not hand to the gate; run `edgegate service install`" in told(
+        settings.device(site.config, house.machine), Result.WARN
+    )
+    house.systemd(cat="[Service]\nLoadCredential=device.key:/etc/edgegate/device.key\n")
+    assert name in good(settings.device(site.config, house.machine))
+    path.chmod(0o604)
+    assert f"chmod 600 {path}" in told(settings.device(site.config, house.machine), Result.FAIL)
+    assert f"everybody may open {path}" in told(permissions.permissions(site.config, house.machine), Result.FAIL)
+    path.chmod(0o600)
+    device_key.make(site.folder / "other.key")
+    (site.folder / "other.pub").replace(site.folder / "device.pub")
+    assert "device.pub: is not the public part of device.key" in told(
+        settings.device(site.config, house.machine), Result.FAIL
+    )
+    (site.folder / "device.pub").unlink()
+    assert "device.pub does not exist" in told(settings.device(site.config, house.machine), Result.WARN)
+    path.unlink()
+    says = told(settings.device(site.config, house.machine), Result.WARN)
+    assert f"{path} does not exist" in says
+    assert "`edgegate service install`" in says
+    write_private(path, b"no key")
+    assert "is not a device key" in told(settings.device(site.config, house.machine), Result.FAIL)
 
 
 @pytest.fixture
@@ -98,9 +131,9 @@ def test_permissions_of_the_owner(site: Site, house: House) -> None:
 def test_the_secret_that_systemd_hands_over_need_not_be_readable(site: Site, house: House) -> None:
     """Root's alone, by LoadCredential: the gate is given a copy."""
     house.put("/etc/passwd", "edgegate:x:4000000:4000001::/:/bin/false\n")
-    files = dict(permissions._files(site.config, {"site.key"}))
-    assert site.folder / "site.key" not in files
-    assert site.folder / "site.key" in dict(permissions._files(site.config, set()))
+    keys = {site.folder / name for name in ("site.key", "device.key")}
+    assert set() == keys & set(dict(permissions._files(site.config, {"site.key", "device.key"})))
+    assert keys <= set(dict(permissions._files(site.config, set())))
 
 
 def test_who_asks_must_be_root_or_the_gate(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

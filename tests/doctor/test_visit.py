@@ -23,8 +23,8 @@ from tests.doctor.kit import House
 
 NAMES = [
     *("rights", "versions", "libraries", "board", "memory", "temperature", "clock", "time server", "battery clock"),
-    *("flash wear", "configuration", "disk", "issuers", "site secret", "permissions", "vault", "journal", "pack"),
-    *("camera name", "camera", "pins", "service"),
+    *("flash wear", "configuration", "disk", "issuers", "site secret", "device key", "permissions", "vault"),
+    *("journal", "pack", "camera name", "camera", "pins", "service"),
 ]
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from edgegate import BUILT
+from edgegate import BUILT, forgetting
 from edgegate.adapters import (
     FaceSide,
     load_faces,
@@ -30,8 +30,9 @@ from edgegate.files import only_one
 from edgegate.gate import Gate
 from edgegate.model import Pressed, Reason
 from edgegate.pace import Inbox, RealPace
-from edgegate.ports import Camera, Entry, Observer
+from edgegate.ports import Camera, Observer
 from edgegate.state import Rules
+from edgegate.stores import CONSENT, Entry
 from edgegate.trusted_clock import TrustedClock
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,7 @@ class App:
             faces=self.faces.looker() if self.faces else None,
             journal=self.journal,
             signals=self.signals,
+            withdraw=self._withdraw,
             max_age_s=config.camera.max_age_s,
             health=(self.feed.faults, self.pace.faults, self.clock.faults),
             observers=observers,
@@ -150,16 +152,16 @@ class App:
             return
         manifest = self.faces.pack.manifest
         log.info(
-            "faces: pack %s, threshold %.3f for FMR %g per comparison, measured on %s; "
-            "licence: detector %s, recogniser %s",
+            "faces: pack %s, threshold %.3f for FMR %g per %s, measured on %s; licence: detector %s, recogniser %s",
             manifest.name,
             self.faces.threshold,
             self.config.faces.target_fmr,
+            "presentation" if self.faces.calibrated else "comparison",
             manifest.measured_on,
             manifest.licence.detector,
             manifest.licence.recogniser,
         )
-        if manifest.engine == "dlib":
+        if manifest.engine == "dlib" and not self.faces.calibrated:
             log.warning(
                 "faces: the embedded pack is for a first look: at FMR 1e-4 it sends three in ten to the supervisor; "
                 "see models/README.md for others"
@@ -197,10 +199,20 @@ class App:
         except EdgeGateError as error:
             log.error("journal: %s", error)
 
-    def _chores(self, now: int) -> None:
-        """What is past its date goes: badges, consents, old journal rows."""
-        self.vault.purge(now)
+    def _withdraw(self, handle: bytes) -> str:
+        """Forget this consent and its template. Returns what the journal says of the search for them."""
+        return forgetting.searched(self.vault.withdraw(handle), self.config, self.vault.compact)
+
+    def _chores(self, now: int) -> list[Entry]:
+        """What is past its date goes: badges, consents, old journal rows. Returns a row for every consent that ends.
+
+        No row names its badge: nobody stood at the gate, and when a consent ends is no business of the journal's.
+        """
+        erased = self.vault.purge(now)
+        detail = forgetting.searched(erased, self.config, self.vault.compact) if erased.rows else ""
+        self.journal.end_day(now)
         self.journal.purge(now - self.config.journal.retention_days * DAY_S)
+        return [Entry(now, CONSENT, reason="lapsed", detail=detail)] * erased.consents
 
 
 def rules(config: Config) -> Rules:

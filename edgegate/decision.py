@@ -27,19 +27,22 @@ from edgegate.model import (
     TemplateRefused,
     Tick,
     Verdict,
+    WithdrawalArmed,
+    Withdrawn,
 )
 from edgegate.state import (
     Action,
-    Attempts,
     Check,
     Decide,
     Forget,
     Hint,
     HintKind,
+    KeepConsent,
     Lights,
     OpenTemplate,
     Phase,
     State,
+    WithdrawConsent,
 )
 
 BLOCKS_FACES = FAULTS - {Reason.READER_LOST}
@@ -50,6 +53,7 @@ _LIGHTS_OF = {
     Phase.READY: Lights.READY,
     Phase.CHECKING: Lights.LOOKING,
     Phase.LOOKING: Lights.LOOKING,
+    Phase.CONFIRMING: Lights.CONFIRMING,
     Phase.GRANTED: Lights.GRANTED,
     Phase.REFER: Lights.REFER,
     Phase.FAULT: Lights.FAULT,
@@ -64,6 +68,9 @@ def step(state: State, event: Event, now: float) -> _Result:
     if isinstance(event, Looked) and state.wants_face:
         # A look begun in time counts, even where the device was slow to finish it.
         return _looked(_still_in_view(state, event.took_s), event.look, now)
+    if isinstance(event, Withdrawn) and state.phase is Phase.CONFIRMING and state.confirmed:
+        # Confirmed in time; a slow disk does not take it back.
+        return _withdrawn(state, event.fault, now)
     expired, actions = _expire(state, now)
     if isinstance(event, Pressed) and expired.phase is not state.phase:
         # The button answered lights that were already over; it cannot mean what nobody has seen yet.
@@ -105,6 +112,9 @@ def _apply(state: State, event: Event, now: float) -> _Result:
             return state, ()
         case LockdownSet(on=on):
             return _lockdown(state, on, now)
+        case WithdrawalArmed():
+            armed = replace(state, armed_until=now + state.rules.armed_s)
+            return armed, (Hint(HintKind.WITHDRAWAL_ARMED),)
         case Tick() | _:
             return state, ()
 
@@ -115,8 +125,10 @@ def _expire(state: State, now: float) -> _Result:
         return state, ()
     if state.phase is Phase.LOOKING:
         return _decide(state, _verdict_of(state), now)
-    if state.phase is Phase.CHECKING:
+    if state.phase is Phase.CHECKING or (state.phase is Phase.CONFIRMING and state.confirmed):
         return _decide(state, Verdict(Reason.OUT_OF_ORDER), now)
+    if state.phase is Phase.CONFIRMING:
+        return _kept(state, now)
     return state.rest(now), ()
 
 
@@ -132,7 +144,7 @@ def _code_seen(state: State, event: CodeSeen, now: float) -> _Result:
         return state, ()
     if not event.credible:
         return _foreign(state, code.steady, now)
-    if state.phase in (Phase.CHECKING, Phase.LOOKING, Phase.ALARM):
+    if state.phase in (Phase.CHECKING, Phase.LOOKING, Phase.CONFIRMING, Phase.ALARM):
         busy = not code.steady and fingerprint != state.badge
         return state, (Hint(HintKind.ONE_AT_A_TIME),) if busy else ()
 
@@ -147,6 +159,7 @@ def _code_seen(state: State, event: CodeSeen, now: float) -> _Result:
         badge=fingerprint,
         handle=None,
         looks=(),
+        confirmed=False,
         seen=tuple(seen.items()),
         foreign_since=None,
     )
@@ -171,8 +184,11 @@ def _foreign(state: State, steady: bool, now: float) -> _Result:
 def _checked(state: State, badge: BadgeChecked, now: float) -> _Result:
     state = replace(state, handle=badge.handle)
     blocking = sorted(state.faults & BLOCKS_FACES)
+    withdraws = state.armed_until is not None and now < state.armed_until and state.handle is not None
     if badge.forged is not None:
         verdict = Verdict(Reason.FORGED, badge.forged.value)
+    elif badge.altered:
+        verdict = Verdict(Reason.TEMPLATE_UNREADABLE)
     elif badge.status is Status.REVOKED:
         verdict = Verdict(Reason.REVOKED)
     elif badge.badge_expired:
@@ -185,10 +201,13 @@ def _checked(state: State, badge: BadgeChecked, now: float) -> _Result:
         verdict = Verdict(Reason.NOT_ENROLLED)
     elif badge.consent_expired:
         verdict = Verdict(Reason.CONSENT_EXPIRED)
-    elif blocking:
+    elif blocking and not withdraws:
         verdict = Verdict(Reason.OUT_OF_ORDER, blocking[0].value)
-    elif _attempts(state, state.handle).paused_until > now:
+    elif state.paused_until(now) is not None:
         verdict = Verdict(Reason.TOO_MANY_ATTEMPTS)
+    elif withdraws:
+        until = now + state.rules.confirm_s
+        return replace(state, phase=Phase.CONFIRMING, since=now, until=until, armed_until=None), ()
     else:
         looking = replace(state, phase=Phase.LOOKING, since=now, until=now + state.rules.look_s)
         return looking, (OpenTemplate(),)
@@ -225,38 +244,33 @@ def _decide(state: State, verdict: Verdict, now: float) -> _Result:
     decide = Decide(verdict, state.presentation, state.handle)
     actions: tuple[Action, ...] = (Forget(), decide) if state.wants_face else (decide,)
     state = replace(state, phase=phase, since=now, until=now + hold, verdict=verdict, looks=())
-    return _count_attempt(state, verdict, now), actions
-
-
-def _attempts(state: State, handle: bytes | None) -> Attempts:
-    return dict(state.attempts).get(handle or b"", Attempts())
-
-
-def _count_attempt(state: State, verdict: Verdict, now: float) -> State:
-    """Three alarms in a row on one badge within a minute make it wait; a match forgives them."""
-    rules = state.rules
-    book = {
-        key: value
-        for key, value in state.attempts
-        if value.paused_until > now or (value.times and now - value.times[-1] < rules.attempts_within_s)
-    }
-    handle = state.handle
-    if handle is not None and verdict.reason is Reason.MATCH:
-        book.pop(handle, None)
-    elif handle is not None and verdict.reason is Reason.NO_MATCH:
-        recent = book.get(handle, Attempts()).times
-        times = (*(t for t in recent if now - t < rules.attempts_within_s), now)
-        full = len(times) >= rules.attempts
-        book[handle] = Attempts((), now + rules.attempts_pause_s) if full else Attempts(times)
-    return replace(state, attempts=tuple(book.items()))
+    return state.counted(verdict.reason, now), actions
 
 
 def _pressed(state: State, button: Button, now: float) -> _Result:
     if button is Button.DIARY and state.phase is Phase.REFER:
+        if state.confirmed and now - state.since < state.rules.settle_s:
+            return state, ()
         return _decide(state, Verdict(Reason.SUPERVISOR), now)
+    if state.phase is Phase.CONFIRMING and not state.confirmed:
+        if button is Button.ACKNOWLEDGE or state.handle is None:
+            return _kept(state, now)
+        return replace(state, confirmed=True), (WithdrawConsent(state.handle),)
     if button is Button.ACKNOWLEDGE and state.phase in (Phase.ALARM, Phase.REFER):
         return state.rest(now), ()
     return state, ()
+
+
+def _withdrawn(state: State, fault: Reason | None, now: float) -> _Result:
+    """From here on it is a diary badge, and today's presentation goes on as that of one."""
+    if fault is not None:
+        return _decide(state, Verdict(Reason.OUT_OF_ORDER, fault.value), now)
+    return _decide(state, Verdict(Reason.NOT_ENROLLED), now)
+
+
+def _kept(state: State, now: float) -> _Result:
+    """Nobody confirmed: all stays as it was, and the badge can be shown again."""
+    return state.rest(now), (KeepConsent(state.handle), Hint(HintKind.CONSENT_KEPT))
 
 
 def _faults(state: State, faults: frozenset[Reason], now: float) -> _Result:
@@ -274,8 +288,10 @@ def _faults(state: State, faults: frozenset[Reason], now: float) -> _Result:
 
 def _lockdown(state: State, on: bool, now: float) -> _Result:
     state = replace(state, locked=on)
-    if on and state.phase in (Phase.CHECKING, Phase.LOOKING):
-        return _decide(state, Verdict(Reason.LOCKDOWN), now)
+    if on and state.phase in (Phase.CHECKING, Phase.LOOKING, Phase.CONFIRMING):
+        kept = state.phase is Phase.CONFIRMING and not state.confirmed
+        after, actions = _decide(state, Verdict(Reason.LOCKDOWN), now)
+        return after, ((KeepConsent(state.handle),) if kept else ()) + actions
     if state.at_rest or (on and state.phase in (Phase.GRANTED, Phase.REFER)):
         return state.rest(now), ()
     return state, ()

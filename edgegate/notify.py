@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 PER_PERIOD = 4
 """The watchdog is fed this often in each of its periods, so that one slow turn does not starve it."""
-_OUTCOMES = (Phase.CHECKING, Phase.LOOKING, Phase.GRANTED, Phase.ALARM, Phase.REFER)
+_OUTCOMES = (Phase.CHECKING, Phase.LOOKING, Phase.CONFIRMING, Phase.GRANTED, Phase.ALARM, Phase.REFER)
 
 
 class Systemd:

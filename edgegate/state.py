@@ -15,6 +15,7 @@ class Phase(StrEnum):
     READY = "READY"
     CHECKING = "CHECKING"
     LOOKING = "LOOKING"
+    CONFIRMING = "CONFIRMING"
     GRANTED = "GRANTED"
     ALARM = "ALARM"
     REFER = "REFER"
@@ -27,6 +28,7 @@ class Lights(StrEnum):
 
     READY = "ready"
     LOOKING = "looking"
+    CONFIRMING = "confirming"
     GRANTED = "granted"
     REFER = "refer"
     ALARM = "alarm"
@@ -36,10 +38,12 @@ class Lights(StrEnum):
 
 
 class HintKind(StrEnum):
-    """What to tell a student whose code starts no presentation."""
+    """What to tell a student beside a presentation, or without one."""
 
     NOT_A_BADGE = "not_a_badge"
     ONE_AT_A_TIME = "one_at_a_time"
+    WITHDRAWAL_ARMED = "withdrawal_armed"
+    CONSENT_KEPT = "consent_kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,11 @@ class Rules:
     attempts_pause_s: float = 30.0
     hint_after_s: float = 2.0
     hint_again_s: float = 10.0
+    armed_s: float = 60.0
+    """How long the gate waits for the badge whose consent is to be withdrawn."""
+    confirm_s: float = 10.0
+    settle_s: float = 1.0
+    """A button that has confirmed a withdrawal opens nothing for so long: it may have been pressed twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,10 @@ class State:
     foreign_since: float | None = None
     foreign_last: float = 0.0
     hinted_at: float | None = None
+    armed_until: float | None = None
+    """Until then a volunteer's badge asks whether its consent is to be withdrawn."""
+    confirmed: bool = False
+    """The supervisor has confirmed the withdrawal of this presentation."""
 
     @property
     def wants_face(self) -> bool:
@@ -110,7 +123,39 @@ class State:
         """The same gate with nobody in front of it."""
         phase = Phase.LOCKDOWN if self.locked else Phase.FAULT if self.faults else Phase.READY
         since = self.since if phase is self.phase else now
-        return replace(self, phase=phase, since=since, until=None, verdict=None, badge=None, handle=None, looks=())
+        return replace(
+            self,
+            phase=phase,
+            since=since,
+            until=None,
+            verdict=None,
+            badge=None,
+            handle=None,
+            looks=(),
+            confirmed=False,
+        )
+
+    def paused_until(self, now: float) -> float | None:
+        """Until when the badge under way has to wait after too many alarms; None when it has not."""
+        until = dict(self.attempts).get(self.handle or b"", Attempts()).paused_until
+        return until if until > now else None
+
+    def counted(self, reason: Reason, now: float) -> State:
+        """Three alarms in a row on one badge within a minute make it wait; a match forgives them."""
+        rules = self.rules
+        book = {
+            key: value
+            for key, value in self.attempts
+            if value.paused_until > now or (value.times and now - value.times[-1] < rules.attempts_within_s)
+        }
+        if self.handle is not None and reason is Reason.MATCH:
+            book.pop(self.handle, None)
+        elif self.handle is not None and reason is Reason.NO_MATCH:
+            recent = book.get(self.handle, Attempts()).times
+            times = (*(t for t in recent if now - t < rules.attempts_within_s), now)
+            full = len(times) >= rules.attempts
+            book[self.handle] = Attempts((), now + rules.attempts_pause_s) if full else Attempts(times)
+        return replace(self, attempts=tuple(book.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +185,24 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawConsent:
+    """Erase this badge's consent and template now; answer with `Withdrawn`."""
+
+    handle: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepConsent:
+    """Record that a withdrawal was asked for and not confirmed."""
+
+    handle: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
     """Tell the student something that changes nothing."""
 
     kind: HintKind
 
 
-Action: TypeAlias = Check | OpenTemplate | Forget | Decide | Hint
+Action: TypeAlias = Check | OpenTemplate | Forget | Decide | WithdrawConsent | KeepConsent | Hint

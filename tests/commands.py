@@ -26,3 +26,8 @@ def left(folder: Path) -> dict[str, bytes]:
     """Every file of a folder but SQLite's passing ones."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(("-wal", "-shm")))
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def but_journal(folder: Path) -> dict[str, bytes]:
+    """The same without the journal, in which every look at the vault is a row."""
+    return {name: data for name, data in left(folder).items() if name != "journal.db"}

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 import yaml
 
-from edgegate import enrolment
+from edgegate import device_key, enrolment
 from edgegate.adapters import open_book, open_vault
 from edgegate.badges import issuer
 from edgegate.camera.people import portrait
@@ -29,10 +30,12 @@ from edgegate.cli import main
 from edgegate.config import Config
 from edgegate.config_file import load
 from edgegate.faces.fake_engine import FAKE_PACK, FakeEngine, draw_face
-from edgegate.model import Consent, Image, Template
+from edgegate.model import Consent, Image, Template, TemplateForm
 from edgegate.vault import secret
 
-pytest.register_assert_rewrite("tests.commands", "tests.bad_input", "tests.heart", "tests.recordings")
+pytest.register_assert_rewrite(
+    *("tests.commands", "tests.bad_input", "tests.heart", "tests.recordings", "tests.small_pack"),
+)
 
 ROOT = Path(__file__).parent.parent
 DAY_S = 86_400
@@ -77,7 +80,14 @@ class Site:
         return load(self.folder / "config.yaml")
 
     def enrol(
-        self, person: str | None, *, expires_in_s: int = 90 * DAY_S, consent_in_s: int | None = None, badge: str = ""
+        self,
+        person: str | None,
+        *,
+        expires_in_s: int = 90 * DAY_S,
+        consent_in_s: int | None = None,
+        badge: str = "",
+        form: TemplateForm = TemplateForm.BADGE_KEYED,
+        pack_id: str | None = None,
     ) -> enrolment.Enrolled:
         """Enrol one of the fake engine's people, or issue a diary badge (`None`); `badge` names the picture's file."""
         config, now = self.config, int(time.time())
@@ -86,8 +96,8 @@ class Site:
             picture = np.zeros((300, 300, 3), np.uint8)
             draw_face(picture, person, 50, 50, 200)
             engine = FakeEngine()
-            template = Template(engine.embed(picture, engine.detect(picture)[0]), FAKE_PACK.id)
-            consent = Consent("both", "1", now, now + (expires_in_s if consent_in_s is None else consent_in_s))
+            template = Template(engine.embed(picture, engine.detect(picture)[0]), pack_id or FAKE_PACK.id)
+            consent = Consent("both", "1", now, now + (expires_in_s if consent_in_s is None else consent_in_s), "en")
         vault = open_vault(config, create=True)
         try:
             return enrolment.issue(
@@ -97,7 +107,8 @@ class Site:
                 consent=consent,
                 expires=now + expires_in_s,
                 now=now,
-                badge_out=self.folder / badge if badge else None,
+                badge_out=enrolment.BadgeOut.file(self.folder / badge) if badge else None,
+                form=form,
             )
         finally:
             vault.close()
@@ -107,17 +118,22 @@ class Site:
         vault.revoke(enrolled.handle)
         vault.close()
 
+    def withdraw(self, enrolled: enrolment.Enrolled) -> None:
+        with closing(open_vault(self.config)) as vault:
+            vault.withdraw(enrolled.handle)
+
     def verifies(self, text: str) -> bool:
         return open_book(self.config).verify(text) is not None
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """A fresh site with an issuer (no passphrase) and a site secret."""
+    """A fresh site with an issuer (no passphrase), a site secret and a device key."""
     made = Site(tmp_path)
     config = made.configure()
     issuer.create(config.badges.issuers[0], "Test school", None)
     secret.create(config.vault.site_secret)
+    device_key.make(config.gate.device_key)
     return made
 
 

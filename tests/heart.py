@@ -18,6 +18,7 @@ from edgegate.model import (
     Status,
     Tick,
     Verdict,
+    WithdrawalArmed,
 )
 from edgegate.state import Action, Check, Phase, Rules, State
 
@@ -26,6 +27,7 @@ ANA, BEN = Code("EG1:ANA"), Code("EG1:BEN")
 VOLUNTEER = BadgeChecked(Status.VOLUNTEER, HANDLE)
 DIARY = BadgeChecked(Status.DIARY, HANDLE)
 REVOKED = BadgeChecked(Status.REVOKED, HANDLE)
+ALTERED = BadgeChecked(Status.VOLUNTEER, HANDLE, altered=True)
 ACKNOWLEDGE, DIARY_SEEN = Pressed(Button.ACKNOWLEDGE), Pressed(Button.DIARY)
 nothing: tuple[Action, ...] = ()
 
@@ -82,6 +84,9 @@ def heart_at(phase: Phase) -> Heart:
         case Phase.CHECKING:
             heart.send(CodeSeen(ANA))
         case Phase.LOOKING:
+            heart.shown(ANA, VOLUNTEER)
+        case Phase.CONFIRMING:
+            heart.send(WithdrawalArmed())
             heart.shown(ANA, VOLUNTEER)
         case Phase.GRANTED:
             heart.shown(ANA, VOLUNTEER)

@@ -35,7 +35,7 @@ from edgegate.clock import VirtualClock
 from edgegate.config_file import load as load_config
 from edgegate.errors import EndOfFrames
 from edgegate.faces.fake_engine import draw_face
-from edgegate.model import Button, Code, CodeSeen, Decision, Image, Reason
+from edgegate.model import Button, Code, CodeSeen, Decision, Image, Reason, TemplateForm
 from edgegate.ports import DecisionNote, HintNote, Note, Observer, StateNote
 from edgegate.signals.wiring import OUTPUTS
 from edgegate.state import HintKind, Phase
@@ -48,7 +48,7 @@ CODE_PX = 244
 SLACK_S = 1e-9
 
 Level: TypeAlias = Annotated[
-    Literal["on", "off", "slow", "quick", "chirp"],
+    Literal["on", "off", "slow", "quick", "flash", "chirp"],
     BeforeValidator(lambda value: {True: "on", False: "off"}[value] if isinstance(value, bool) else value),
 ]
 Output: TypeAlias = Literal["green", "amber", "red", "buzzer"]
@@ -69,9 +69,14 @@ class Person(Part):
     padded_to: int = 0
     expires_in_s: int = 90 * DAY_S
     consent_in_s: int | None = None
+    template: TemplateForm = TemplateForm.BADGE_KEYED
     revoked: bool = False
+    withdrawn: bool = False
+    """The office withdrew the consent before the play."""
     other_pack: bool = False
     """Enrolled with a pack that the gate no longer uses."""
+    row: Literal["kept", "gone", "altered"] = "kept"
+    """What somebody without the site secret did to the vault: deleted the row, or gave it another year."""
 
 
 class Scene(Part):
@@ -95,6 +100,10 @@ class Happening(Part):
     """Days by which somebody, or a failing battery, sets the wall clock forward; back when negative."""
     lockdown: bool | None = None
     revoke: str | None = None
+    withdraw: str | None = None
+    """The office does, while the gate is running."""
+    arm: bool = False
+    """The office says that somebody comes to withdraw."""
     vault: Literal["broken", "whole"] | None = None
     journal: Literal["full", "writable"] | None = None
     cut: list[Output] = []
@@ -207,13 +216,24 @@ def prepare(site: Site, scenario: Scenario) -> Stage:
     for name, person in scenario.people.items():
         if person.kind in ("volunteer", "diary"):
             face = name if person.kind == "volunteer" else None
-            enrolled = site.enrol(face, expires_in_s=person.expires_in_s, consent_in_s=person.consent_in_s)
+            enrolled = site.enrol(
+                face,
+                expires_in_s=person.expires_in_s,
+                consent_in_s=person.consent_in_s,
+                form=person.template,
+                pack_id="fake/old" if person.other_pack else None,
+            )
             texts[name], handles[name] = enrolled.text, enrolled.handle
             wall = enrolled.expires - person.expires_in_s
             if person.revoked:
                 site.revoke(enrolled)
-            if person.other_pack:
-                _sql(config.vault.path, f"UPDATE badge SET pack_id = 'old' WHERE handle = x'{enrolled.handle.hex()}'")
+            if person.withdrawn:
+                site.withdraw(enrolled)
+            where = f"WHERE handle = x'{enrolled.handle.hex()}'"
+            if person.row == "gone":
+                _sql(config.vault.path, f"DELETE FROM badge {where}")
+            elif person.row == "altered":
+                _sql(config.vault.path, f"UPDATE badge SET badge_expires = badge_expires + {365 * DAY_S} {where}")
         elif person.kind == "other_issuer":
             issuer.create(site.folder / "other.pub", "Other school", None)
             other = issuer.load_private(site.folder / "other.pub", None)
@@ -227,13 +247,18 @@ def prepare(site: Site, scenario: Scenario) -> Stage:
 
 
 def play(
-    stage: Stage, folder: Path, *, watchers: Sequence[Observer] = (), beat: Callable[[], None] = lambda: None
+    stage: Stage,
+    folder: Path,
+    *,
+    watchers: Sequence[Observer] = (),
+    beat: Callable[[], None] = lambda: None,
+    clock: VirtualClock | None = None,
 ) -> Played:
     """Play in a copy of the stage's folder, so that a second play meets the same vault."""
     shutil.copytree(stage.folder, folder, dirs_exist_ok=True)
     config, camera, played = load_config(folder / "config.yaml"), EndingCamera(), Played()
     lines = io.BytesIO("".join(stage.texts[name] + "\n" for name in stage.scenario.lines).encode())
-    clock = VirtualClock(stage.wall)
+    clock = clock or VirtualClock(stage.wall)
     hands = Hands(stage, camera, played, clock)
     with pytest.MonkeyPatch.context() as patch:
         if stage.scenario.models_missing:
@@ -258,7 +283,7 @@ def play(
         rows = list(journal.rows())
     decisions = [row for row in rows if row.kind == "decision"]
     played.recorded = [(row.decision, row.reason, row.presentation or None, row.detail or None) for row in decisions]
-    played.other_rows = [f"{row.kind} {row.reason}".strip() for row in rows if row.kind != "decision"]
+    played.other_rows = [f"{row.kind} {row.reason} {row.detail}".strip() for row in rows if row.kind != "decision"]
     same = {(row.at // DAY_S, row.pseudonym) for row in decisions if row.presentation in stage.scenario.same_badge}
     played.one_pseudonym_a_day = all(name for _, name in same) and len(same) == len({day for day, _ in same})
     return played
@@ -323,8 +348,12 @@ class Hands:
             camera.frozen = event.camera == "frozen"
         if event.clock is not None:
             self._clock.jump(event.clock * DAY_S)
-        if event.lockdown is not None or event.revoke is not None:
+        if event.arm or {event.lockdown, event.revoke, event.withdraw} != {None}:
             with closing(open_vault(config)) as vault:
+                if event.arm:
+                    vault.arm_withdrawal()
+                if event.withdraw is not None:
+                    vault.withdraw(self._stage.handles[event.withdraw])
                 if event.lockdown is not None:
                     vault.set_locked(event.lockdown)
                 if event.revoke is not None:

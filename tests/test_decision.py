@@ -21,6 +21,7 @@ from edgegate.model import (
     TemplateRefused,
     Tick,
     Verdict,
+    Withdrawn,
 )
 from edgegate.state import Check, Decide, Forget, Lights, OpenTemplate, Phase, Rules
 from tests.heart import (
@@ -61,6 +62,7 @@ def test_volunteer_is_looked_at_then_granted() -> None:
         (BadgeChecked(Status.UNKNOWN), Verdict(Reason.UNKNOWN_BADGE)),
         (DIARY, Verdict(Reason.NOT_ENROLLED)),
         (BadgeChecked(Status.VOLUNTEER, HANDLE, consent_expired=True), Verdict(Reason.CONSENT_EXPIRED)),
+        *((BadgeChecked(status, HANDLE, altered=True), Verdict(Reason.TEMPLATE_UNREADABLE)) for status in Status),
     ],
 )
 def test_badge_alone_decides(badge: BadgeChecked, verdict: Verdict) -> None:
@@ -147,16 +149,16 @@ def test_supervisor_grants_the_same_presentation() -> None:
     assert standing(Phase.READY) == heart.stands()
 
 
-@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.REFER])
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.REFER, Phase.CONFIRMING}))
 def test_diary_button_grants_only_in_refer(phase: Phase) -> None:
-    """Nowhere else does the diary button do anything: an alarm is not waved through."""
+    """Nowhere else does the diary button let pass: an alarm is not waved through. (What it confirms, see below.)"""
     heart = heart_at(phase)
     before = heart.state
     assert nothing == heart.send(DIARY_SEEN)
     assert before == heart.state
 
 
-@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.CONFIRMING}))
 def test_acknowledge_ends_alarm_and_refer_only(phase: Phase) -> None:
     """The acknowledge button ends an alarm or a referral; a grant or a fault it does not touch."""
     heart = heart_at(phase)
@@ -182,6 +184,7 @@ def test_buzzer_falls_silent_before_the_light() -> None:
         (Phase.READY, Lights.READY, None),
         (Phase.CHECKING, Lights.LOOKING, 3.0),
         (Phase.LOOKING, Lights.LOOKING, 3.0),
+        (Phase.CONFIRMING, Lights.CONFIRMING, 10.0),
         (Phase.GRANTED, Lights.GRANTED, 2.0),
         (Phase.ALARM, Lights.ALARM, 15.0),
         (Phase.REFER, Lights.REFER, 20.0),
@@ -198,9 +201,11 @@ def test_lights_and_deadline(phase: Phase, shown: Lights, ends_after: float | No
 
 
 @pytest.mark.parametrize(
-    "event", [VOLUNTEER, Looked(Look.MATCH), TemplateRefused(), NotRecorded(Reason.DISK_FULL), Tick()]
+    "event", [VOLUNTEER, Looked(Look.MATCH), TemplateRefused(), NotRecorded(Reason.DISK_FULL), Withdrawn(), Tick()]
 )
-@pytest.mark.parametrize("phase", [Phase.READY, Phase.ALARM, Phase.REFER, Phase.FAULT, Phase.LOCKDOWN])
+@pytest.mark.parametrize(
+    "phase", [Phase.READY, Phase.CONFIRMING, Phase.ALARM, Phase.REFER, Phase.FAULT, Phase.LOCKDOWN]
+)
 def test_stray_answers_change_nothing(event: Event, phase: Phase) -> None:
     """An answer that comes when nobody asked is dropped, a match above all."""
     heart = heart_at(phase)

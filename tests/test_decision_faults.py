@@ -115,7 +115,7 @@ def test_lockdown_from_everywhere(phase: Phase) -> None:
     """Whatever the gate was doing, it ends locked: what is under way alarms, an alarm is shown to its end."""
     heart = heart_at(phase)
     decided = [action.verdict for action in heart.send(LockdownSet(True)) if isinstance(action, Decide)]
-    under_way = phase in (Phase.CHECKING, Phase.LOOKING)
+    under_way = phase in (Phase.CHECKING, Phase.LOOKING, Phase.CONFIRMING)
     assert [Verdict(Reason.LOCKDOWN)] * under_way == decided
     assert (Phase.ALARM if under_way or phase is Phase.ALARM else Phase.LOCKDOWN) is heart.state.phase
     heart.send(Tick(), 15.0)

@@ -26,8 +26,21 @@ from edgegate.model import (
     Status,
     TemplateRefused,
     Tick,
+    WithdrawalArmed,
+    Withdrawn,
 )
-from edgegate.state import Action, Decide, Forget, Lights, OpenTemplate, Phase, Rules, State
+from edgegate.state import (
+    Action,
+    Decide,
+    Forget,
+    KeepConsent,
+    Lights,
+    OpenTemplate,
+    Phase,
+    Rules,
+    State,
+    WithdrawConsent,
+)
 
 PHASE_OF = {Decision.GRANTED: Phase.GRANTED, Decision.ALARM: Phase.ALARM, Decision.REFER: Phase.REFER}
 ROUNDING_S = 1e-6
@@ -46,7 +59,12 @@ rules = st.builds(
 )
 codes = st.builds(Code, st.sampled_from(["EG1:A", "EG1:B", "EG1:C"]), st.booleans())
 sights = st.builds(CodeSeen, codes, st.sampled_from([True, True, True, False]))
-volunteers = st.builds(BadgeChecked, st.just(Status.VOLUNTEER), st.sampled_from(HANDLES))
+volunteers = st.builds(
+    BadgeChecked,
+    st.just(Status.VOLUNTEER),
+    st.sampled_from(HANDLES),
+    altered=st.sampled_from([False, False, False, True]),
+)
 badges = st.builds(
     BadgeChecked,
     st.sampled_from(Status),
@@ -54,7 +72,9 @@ badges = st.builds(
     st.none() | st.sampled_from(Detail),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
+withdrawals = st.builds(Withdrawn, st.none() | st.sampled_from(sorted(FAULTS)))
 looks = st.builds(Looked, st.sampled_from(Look))
 presses = st.builds(Pressed, st.sampled_from(Button))
 faults = st.builds(FaultsNow, st.frozensets(st.sampled_from(Reason), max_size=3))
@@ -68,6 +88,8 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(NotRecorded, st.sampled_from(sorted(FAULTS))),
     st.builds(LockdownSet, st.booleans()),
     st.just(TemplateRefused()),
+    st.just(WithdrawalArmed()),
+    withdrawals,
     st.just(Tick()),
 )
 
@@ -114,6 +136,26 @@ class AnyDay(RuleBasedStateMachine):
     def the_supervisor_has_seen_the_diary(self) -> None:
         self.send(Pressed(Button.DIARY), 0.5)
 
+    @precondition(lambda self: self.state.phase is Phase.CONFIRMING)
+    @rule(button=st.sampled_from(Button), after=st.sampled_from([0.1, 0.3, 5.0]))
+    def the_supervisor_answers(self, button: Button, after: float) -> None:
+        self.send(Pressed(button), after)
+
+    @precondition(lambda self: self.state.confirmed)
+    @rule(withdrawn=withdrawals, after=st.sampled_from([0.01, 20.0]))
+    def it_is_withdrawn(self, withdrawn: Withdrawn, after: float) -> None:
+        """And the button bounces, or was pressed twice."""
+        self.send(withdrawn, after)
+        self.send(Pressed(Button.DIARY), 0.1)
+
+    @rule(after=st.sampled_from([0.5, 59.0, 61.0]))
+    def somebody_comes_to_withdraw(self, after: float) -> None:
+        self.all_is_well_again()
+        self.send(WithdrawalArmed(), 0.0)
+        self.send(Pressed(Button.ACKNOWLEDGE), after)
+        self.send(CodeSeen(Code("EG1:W", steady=False)), 3.0)
+        self.send(BadgeChecked(Status.VOLUNTEER, HANDLES[1]), 0.0)
+
     @rule()
     def all_is_well_again(self) -> None:
         self.send(FaultsNow(frozenset()), 0.0)
@@ -137,7 +179,7 @@ class AnyDay(RuleBasedStateMachine):
         rest, then = settled(self.state, self.now)
         expected = Phase.LOCKDOWN if rest.locked else Phase.FAULT if rest.faults else Phase.READY
         assert expected is rest.phase
-        longest = rules.look_s + max(rules.granted_s, rules.alarm_s, rules.refer_s)
+        longest = max(rules.look_s, rules.confirm_s) + max(rules.granted_s, rules.alarm_s, rules.refer_s)
         assert then - self.now <= longest + ROUNDING_S
 
     @invariant()
@@ -172,6 +214,7 @@ class AnyDay(RuleBasedStateMachine):
         decided = [action for action in actions if isinstance(action, Decide)]
         judge_green(before, event, after_it, decided, self.now)
         judge_faces(before, event, after_it, actions)
+        judge_withdrawals(before, event, after_it, actions, self.now)
         judge_decisions(before, event, after_it, decided)
         judge_memory(event, after_it, decided, self.now)
 
@@ -180,10 +223,11 @@ def judge_green(before: State, event: Event, after: State, decided: list[Decide]
     """Green begins with a match just looked at, or with a supervisor's button on a referral that is being shown."""
     grants = [decide.verdict.reason for decide in decided if decide.verdict.decision is Decision.GRANTED]
     shown = before.until is not None and now < before.until
+    calm = not before.confirmed or now - before.since >= before.rules.settle_s
     allowed: list[Reason] = []
     if event == Looked(Look.MATCH) and before.phase is Phase.LOOKING:
         allowed = [Reason.MATCH]
-    elif event == Pressed(Button.DIARY) and before.phase is Phase.REFER and shown:
+    elif event == Pressed(Button.DIARY) and before.phase is Phase.REFER and shown and calm:
         allowed = [Reason.SUPERVISOR]
     assert allowed == grants
     if after.phase is Phase.GRANTED and not grants:
@@ -198,9 +242,40 @@ def judge_faces(before: State, event: Event, after: State, actions: tuple[Action
         assert isinstance(event, BadgeChecked)
         assert before.phase is Phase.CHECKING
         assert event.status is Status.VOLUNTEER
-        assert not (event.forged or event.badge_expired or event.consent_expired)
+        assert not (event.forged or event.badge_expired or event.consent_expired or event.altered)
         assert not (after.locked or after.faults & BLOCKS_FACES)
     assert (before.wants_face and not after.wants_face) == (Forget() in actions)
+
+
+def judge_withdrawals(before: State, event: Event, after: State, actions: tuple[Action, ...], now: float) -> None:
+    """Only an armed gate asks, only the button withdraws, only what was withdrawn is called so, and none of it looks
+    at a face or opens."""
+    asks = after.phase is Phase.CONFIRMING and before.phase is not Phase.CONFIRMING
+    if asks:
+        assert isinstance(event, BadgeChecked)
+        assert before.armed_until is not None
+        assert now < before.armed_until
+        assert after.armed_until is None
+        assert not (event.forged or event.badge_expired or event.consent_expired or event.altered)
+        assert (event.status, event.handle) == (Status.VOLUNTEER, after.handle)
+    asked = before.phase is Phase.CONFIRMING and not before.confirmed
+    withdraws = [action.handle for action in actions if isinstance(action, WithdrawConsent)]
+    if withdraws:
+        assert event == Pressed(Button.DIARY)
+        assert asked
+        assert [before.handle] == withdraws
+        assert before.until is not None
+        assert now < before.until
+    keeps = [action.handle for action in actions if isinstance(action, KeepConsent)]
+    stays = after.phase is Phase.CONFIRMING and after.presentation == before.presentation
+    assert ([before.handle] if asked and not stays else []) == keeps
+    if before.phase is Phase.CONFIRMING:
+        assert after.phase is not Phase.GRANTED
+        assert not after.wants_face
+        assert OpenTemplate() not in actions
+        decided = [action.verdict for action in actions if isinstance(action, Decide) and action.presentation]
+        withdrawn = [verdict for verdict in decided if verdict.reason is Reason.NOT_ENROLLED]
+        assert bool(withdrawn) == (before.confirmed and event == Withdrawn())
 
 
 def judge_decisions(before: State, event: Event, after: State, decided: list[Decide]) -> None:

@@ -16,13 +16,13 @@ from edgegate.model import Reason
 
 
 def test_demo_decides_as_expected() -> None:
-    """Thirteen acts, each as expected, and no face work outside a volunteer's presentation."""
+    """Fourteen acts, each as expected, and no face work outside a volunteer's presentation."""
     done = subprocess.run(
         [sys.executable, "-m", "edgegate", "demo", "--fast"], capture_output=True, text=True, timeout=300, check=False
     )
 
     assert 0 == done.returncode, done.stdout[-3000:] + done.stderr
-    assert 13 == done.stdout.count("as expected")
+    assert 14 == done.stdout.count("as expected")
     assert "simulated" in done.stdout
     assert "0 outside a volunteer's presentation" in done.stdout
 

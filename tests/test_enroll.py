@@ -19,7 +19,7 @@ from edgegate.badges.draw import draw
 from edgegate.faces.fake_engine import draw_face
 from edgegate.images import read_image
 from edgegate.model import Credential
-from tests.commands import Cli, good, left, refusal
+from tests.commands import Cli, but_journal, good, refusal
 from tests.conftest import Site, blank
 
 CONSENT = ("--consent-by", "both", "--consent-version", "2026-1")
@@ -47,11 +47,11 @@ def test_a_volunteer_is_enrolled(site: Site, cli: Cli, photos: Path) -> None:
     three = [photos / f"anna{number}.png" for number in (1, 2, 3)]
     add = ("enroll", "add", "--volunteer", "--photo", *three, *CONSENT, "--expires", day(100), "--badge-out", "b.png")
     told = json.loads(good(cli(*add, "--json", cwd=site.folder)))
-    assert {"handle", "card_number", "expires", "badge"} == set(told)
-    assert (day(100), "b.png") == (told["expires"], told["badge"])
+    assert {"handle", "card_number", "expires", "badge", "template"} == set(told)
+    assert (day(100), "b.png", "badge-keyed") == (told["expires"], told["badge"], told["template"])
     assert told["card_number"] == card.read_number(told["card_number"])
     (entry,) = entries(site, cli)
-    consent = {"by": "both", "version": "2026-1", "given": day(0), "expires": day(100)}
+    consent = {"by": "both", "version": "2026-1", "language": "en", "given": day(0), "expires": day(100)}
     assert (told["handle"], "volunteer", day(100)) == (entry["handle"], entry["status"], entry["expires"])
     assert consent == entry["consent"]
     assert str(entry["pack"]).startswith("dlib/")
@@ -76,19 +76,19 @@ def test_no_photograph_is_kept(site: Site, cli: Cli, photos: Path) -> None:
 def test_photographs_must_agree(site: Site, cli: Cli, photos: Path) -> None:
     """The odd one among three is named; of two that disagree both are; neither leaves anything behind."""
     site.configure(faces={"pack": "dlib"})
-    before = left(site.folder)
+    before = but_journal(site.folder)
     add = ("enroll", "add", "--volunteer", *CONSENT, "--expires", day(9), "--badge-out", "b.png", "--photo")
     anna, ben, other = photos / "anna1.png", photos / "ben1.png", photos / "anna2.png"
     odd = refusal(cli(*add, anna, ben, other, cwd=site.folder))
     assert f"edgegate: {ben}: does not show the same face as the others; leave it out, or take it again" == odd
     assert f"edgegate: {anna}, {ben}: these photographs do not agree" in refusal(cli(*add, anna, ben))
-    assert before == left(site.folder)
+    assert before == but_journal(site.folder)
 
 
 def test_unfit_photographs_are_refused_with_the_reason(site: Site, cli: Cli, photos: Path) -> None:
     """No face, two faces, a blurred one, none at all: each with its name and what to do, and nothing is left."""
     site.configure(faces={"pack": "dlib"})
-    before = left(site.folder)
+    before = but_journal(site.folder)
     add = ("enroll", "add", "--volunteer", *CONSENT, "--expires", day(9), "--badge-out", "b.png")
     for name, says in (
         ("hall", "no face is found; take it from the front"),
@@ -104,7 +104,7 @@ def test_unfit_photographs_are_refused_with_the_reason(site: Site, cli: Cli, pho
         line = list(add)
         at = line.index(missing)
         assert missing in refusal(cli(*line[:at], *line[at + 2 :], "--photo", photos / "anna1.png"))
-    assert before == left(site.folder)
+    assert before == but_journal(site.folder)
 
 
 def test_a_small_face_is_refused(site: Site, cli: Cli, tmp_path: Path) -> None:
@@ -161,11 +161,11 @@ def test_a_diary_badge_needs_nothing(site: Site, cli: Cli) -> None:
 )
 def test_the_last_day_must_be_one_within_a_year(site: Site, cli: Cli, text: str, says: str) -> None:
     """Past, too far, or no day at all: refused before anything is made."""
-    before = left(site.folder)
+    before = but_journal(site.folder)
     line = refusal(cli("enroll", "add", "--diary", "--badge-out", "b.png", "--expires", text, cwd=site.folder))
     assert line.startswith("edgegate: --expires: ")
     assert says in line
-    assert before == left(site.folder)
+    assert before == but_journal(site.folder)
 
 
 def test_today_and_a_year_from_now_are_good_last_days(site: Site, cli: Cli) -> None:
@@ -190,9 +190,9 @@ def test_today_and_a_year_from_now_are_good_last_days(site: Site, cli: Cli) -> N
 def test_a_badge_that_cannot_be_written_leaves_nothing(site: Site, cli: Cli, options: list[str], says: str) -> None:
     """Neither a row without its badge nor a badge without its row, nor half a file."""
     site.enrol(None)
-    before = left(site.folder)
+    before = but_journal(site.folder)
     assert says in refusal(cli("enroll", "add", "--diary", *options, cwd=site.folder))
-    assert before == left(site.folder)
+    assert before == but_journal(site.folder)
     assert 1 == len(entries(site, cli))
 
 
@@ -251,7 +251,7 @@ def test_somebody_unknown_is_one_line(site: Site, cli: Cli, tmp_path: Path) -> N
     cv2.imwrite(str(site.folder / "none.png"), blank())
     (site.folder / "forged.png").write_bytes(draw(first.text[:-9] + "000000000", ".png"))
     mistyped = first.card_number[:-1] + ("0" if first.card_number[-1] != "0" else "1")
-    before = left(site.folder)
+    before = but_journal(site.folder)
     for who, says in (
         (mistyped, "is not known to this vault"),
         (first.handle.hex()[:11], "is not known to this vault"),
@@ -269,4 +269,4 @@ def test_somebody_unknown_is_one_line(site: Site, cli: Cli, tmp_path: Path) -> N
     ):
         for action in ("revoke", "erase"):
             assert says in refusal(cli("enroll", action, who, cwd=site.folder))
-    assert before == left(site.folder)
+    assert before == but_journal(site.folder)

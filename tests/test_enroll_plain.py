@@ -19,7 +19,7 @@ from edgegate.adapters import load_faces, open_book, open_vault
 from edgegate.errors import EdgeGateError
 from edgegate.faces.fake_engine import draw_face
 from edgegate.images import read_image
-from tests.commands import Cli, good, left, refusal
+from tests.commands import Cli, but_journal, good, refusal
 from tests.conftest import Site, blank
 
 NUMBER = "04a1b2c3-77"
@@ -63,12 +63,13 @@ def test_a_card_is_enrolled_by_its_number(plain: Site, cli: Cli, volunteer: tupl
     told = json.loads(good(cli(*volunteer, NUMBER, "--json", cwd=plain.folder)))
     (plain.folder / "issuer.pub.away").rename(plain.folder / "issuer.pub")
     (entry,) = entries(plain, cli)
-    assert {"handle": entry["handle"], "card_number": None, "expires": NEXT_WEEK, "badge": None} == told
+    noted = {"handle": entry["handle"], "card_number": None, "expires": NEXT_WEEK, "badge": None, "template": "plain"}
+    assert noted == told
     assert ("volunteer", True, NEXT_WEEK) == (entry["status"], entry["plain"], entry["expires"])
     faces, vault = load_faces(plain.config), open_vault(plain.config)
     shown = open_book(plain.config).plain(SPELLINGS[2], typed=True)
     assert shown is not None
-    template = vault.unseal(shown, faces.pack.id)
+    template = vault.unseal(shown, faces.pack.id).take()
     vault.close()
     again = enrolment.template_from([("portrait", read_image(plain.folder / "portrait.png"))], faces)
     assert again.vector.tolist() == template.vector.tolist()
@@ -91,29 +92,29 @@ def test_the_office_is_told_that_it_is_weaker(plain: Site, cli: Cli) -> None:
 
 def test_plain_badges_must_be_allowed(site: Site, cli: Cli) -> None:
     """Off unless the configuration says so; the line says what to do."""
-    before = left(site.folder)
+    before = but_journal(site.folder)
     line = refusal(cli(*DIARY, NUMBER, cwd=site.folder))
     assert "edgegate: badges.allow_plain: plain badges are not allowed here; make a signed one with --badge-out" in line
     assert NUMBER not in line
-    assert before == left(site.folder)
+    assert before == but_journal(site.folder)
 
 
 @pytest.mark.parametrize("number", ["", "123", "x" * 65, "12\t34", "groß1", "EG1:ABCDEFGH", "eg1: abcd"])
 def test_what_is_no_number_is_refused(plain: Site, cli: Cli, number: str) -> None:
     """Without repeating it, since a typing error of a number is still most of the number."""
-    before = left(plain.folder)
+    before = but_journal(plain.folder)
     line = refusal(cli(*DIARY, number, cwd=plain.folder))
     assert "this is not the number of a plain badge; give it as the reader does" in line
     assert not number or number not in line
-    assert before == left(plain.folder)
+    assert before == but_journal(plain.folder)
 
 
 @pytest.mark.parametrize("options", [(), ("--plain", NUMBER, "--badge-out", "b.png"), ("--plain",)])
 def test_a_badge_is_made_or_there_already(plain: Site, cli: Cli, options: tuple[str, ...]) -> None:
     """One of the two must be said, and not both."""
-    before = left(plain.folder)
+    before = but_journal(plain.folder)
     refusal(cli("enroll", "add", "--diary", *options, cwd=plain.folder))
-    assert before == left(plain.folder)
+    assert before == but_journal(plain.folder)
 
 
 def test_a_number_is_enrolled_once(plain: Site, cli: Cli, volunteer: tuple[str | Path, ...]) -> None:
@@ -174,12 +175,12 @@ def test_a_number_may_look_like_something_else(plain: Site, cli: Cli) -> None:
 def test_an_unknown_number_is_one_line_that_does_not_repeat_it(plain: Site, cli: Cli) -> None:
     """It may be somebody's badge at another gate."""
     plain.enrol(None)
-    before = left(plain.folder)
+    before = but_journal(plain.folder)
     for action in ("revoke", "erase"):
         line = refusal(cli("enroll", action, NUMBER, cwd=plain.folder))
         assert "is not known to this vault" in line
         assert NUMBER not in line
-    assert before == left(plain.folder)
+    assert before == but_journal(plain.folder)
 
 
 def test_a_number_comes_from_standard_input(plain: Site, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +193,7 @@ def test_a_number_comes_from_standard_input(plain: Site, cli: Cli, monkeypatch: 
     handle = json.loads(good(cli(*DIARY, "-", "--json", cwd=plain.folder)))["handle"]
     typed(NUMBER.encode())
     assert handle[:12] in good(cli("enroll", "revoke", "-"))
-    before = left(plain.folder)
+    before = but_journal(plain.folder)
     for nothing in (b"", b"\n", b"  \nmore", b"\xff\xfe\n"):
         typed(nothing)
         assert "edgegate: -: no number was given; scan the card" in refusal(cli(*DIARY, "-"))
@@ -200,7 +201,7 @@ def test_a_number_comes_from_standard_input(plain: Site, cli: Cli, monkeypatch: 
     assert "is not the number of a plain badge" in refusal(cli(*DIARY, "-"))
     monkeypatch.setattr(sys, "stdin", None)
     assert "no number was given" in refusal(cli(*DIARY, "-"))
-    assert before == left(plain.folder)
+    assert before == but_journal(plain.folder)
 
 
 @pytest.mark.parametrize(("answer", "code"), [(NUMBER.encode() + b"\n", 0), (b"\x04", 2)])

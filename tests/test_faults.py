@@ -23,8 +23,9 @@ from edgegate.clock import VirtualClock
 from edgegate.errors import EndOfFrames
 from edgegate.model import FAULTS, Image, Reason, Status
 from edgegate.notify import Systemd
-from edgegate.ports import Entry, Note, StateNote
+from edgegate.ports import Note, StateNote
 from edgegate.state import Phase
+from edgegate.stores import Entry
 from edgegate.words import Words
 from tests.conftest import DAY_S, Site, blank
 from tests.scenario import Scenario, play, prepare

@@ -82,7 +82,9 @@ def test_status_names_the_faults(systemd: socket.socket, speaker: Speaker) -> No
     assert ready.startswith("STATUS=READY: ")
 
 
-@pytest.mark.parametrize("phase", [Phase.CHECKING, Phase.LOOKING, Phase.GRANTED, Phase.ALARM, Phase.REFER])
+@pytest.mark.parametrize(
+    "phase", [Phase.CHECKING, Phase.LOOKING, Phase.CONFIRMING, Phase.GRANTED, Phase.ALARM, Phase.REFER]
+)
 def test_a_presentation_is_not_told(systemd: socket.socket, speaker: Speaker, phase: Phase) -> None:
     """Who passed when is the journal's to keep, not a status line's."""
     voice = speaker()

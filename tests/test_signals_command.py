@@ -98,7 +98,7 @@ def fingers(monkeypatch: pytest.MonkeyPatch, *presses: Callable[[], object]) -> 
 
 def test_all_as_it_should_be(run: Run, opened: list[GpioSignals], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pattern once and in words, then each button; at the end the outputs are safe, and no lock file is left."""
-    left = answer(monkeypatch, *["y"] * 7)
+    left = answer(monkeypatch, *["y"] * 8)
     fingers(monkeypatch, *(lambda button=button: press(opened[0], button) for button in Button))
     code, out, err = run("test", "--wait", "5", signals={"pins": "mock", "relay": 5})
     assert (0, [], []) == (code, err, left), out
@@ -114,10 +114,10 @@ def test_what_was_not_seen_is_told(run: Run, opened: list[GpioSignals], monkeypa
     """A no is a line and exit 1; `r` shows it once more; anything else is asked again."""
     shown: list[Lights] = []
     monkeypatch.setattr(GpioSignals, "show", lambda self, lights: shown.append(lights))
-    left = answer(monkeypatch, "y", "what?", "r", "n", *["y"] * 5)
+    left = answer(monkeypatch, "y", "y", "what?", "r", "n", *["y"] * 5)
     code, out, err = run("test", "--wait", "0")
     assert (1, [], []) == (code, err, left)
-    assert "1 of 7 not as it should be" == out[-1]
+    assert "1 of 8 not as it should be" == out[-1]
     assert [Lights.GRANTED] * 2 == [lights for lights in shown if lights is Lights.GRANTED]
     assert 1 == len([line for line in out if line.endswith("... NOT as it should be")])
 
@@ -126,14 +126,14 @@ def test_a_terminal_that_goes_away_is_a_no(run: Run, monkeypatch: pytest.MonkeyP
     """Nobody said that it was right."""
     answer(monkeypatch, "y")
     code, out, err = run("test", "--wait", "0")
-    assert (1, [], "6 of 7 not as it should be") == (code, err, out[-1])
+    assert (1, [], "7 of 8 not as it should be") == (code, err, out[-1])
 
 
 def test_without_questions(run: Run) -> None:
     """`--yes` goes through the patterns; with `--wait 0` the buttons are left out."""
     code, out, err = run("test", "--yes", "--wait", "0")
-    assert (0, [], 8) == (code, err, len(out))
-    assert 7 == len({PATTERNS[lights] for lights in Lights}) == len([line for line in out if line.endswith("... good")])
+    assert (0, [], 9) == (code, err, len(out))
+    assert 8 == len({PATTERNS[lights] for lights in Lights}) == len([line for line in out if line.endswith("... good")])
 
 
 def test_a_button_nobody_presses_and_one_that_is_another(
@@ -142,7 +142,7 @@ def test_a_button_nobody_presses_and_one_that_is_another(
     """Both are told, each in its line."""
     fingers(monkeypatch, lambda: press(opened[0], Button.DIARY))
     code, out, err = run("test", "--yes", "--wait", "0.2")
-    assert (1, [], "2 of 9 not as it should be") == (code, err, out[-1])
+    assert (1, [], "2 of 10 not as it should be") == (code, err, out[-1])
     assert out[-3].endswith("... NOT as it should be: diary was heard")
     assert out[-2].endswith("... NOT pressed, or not heard")
 
@@ -154,7 +154,7 @@ def test_a_press_before_it_was_asked_for_does_not_count(
     monkeypatch.setattr(GpioSignals, "check", lambda self: press(self, Button.ACKNOWLEDGE))
     fingers(monkeypatch, lambda: None, lambda: press(opened[0], Button.DIARY))
     code, out, err = run("test", "--yes", "--wait", "0.2")
-    assert (1, [], "1 of 9 not as it should be") == (code, err, out[-1])
+    assert (1, [], "1 of 10 not as it should be") == (code, err, out[-1])
     assert out[-3].endswith("... NOT pressed, or not heard")
 
 
@@ -167,8 +167,8 @@ def test_an_output_that_does_not_answer(run: Run, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(GpioSignals, "check", check)
     code, out, err = run("test", "--yes", "--wait", "0")
-    assert (1, [], "2 of 7 not as it should be") == (code, err, out[-1])
-    assert 2 == len([line for line in out if line.endswith("... signals: amber does not answer")])
+    assert (1, [], "3 of 8 not as it should be") == (code, err, out[-1])
+    assert 3 == len([line for line in out if line.endswith("... signals: amber does not answer")])
 
 
 def test_nobody_to_ask(run: Run) -> None:

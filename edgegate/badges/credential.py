@@ -16,6 +16,7 @@ from cwt import COSE
 from cwt.cose_key_interface import COSEKeyInterface
 
 from edgegate.badges.plain import number_id, read_number
+from edgegate.errors import EdgeGateError
 from edgegate.model import Credential, Detail
 
 PREFIX = "EG1:"
@@ -40,7 +41,8 @@ def new_credential(issuer: str, *, issued: int, expires: int) -> Credential:
 
 
 def encode(credential: Credential, key: COSEKeyInterface) -> str:
-    """The text for the QR code, signed with the issuer's private key."""
+    """The text for the QR code, signed with the issuer's private key. Raises EdgeGateError for a template that is too
+    long for a badge."""
     claims: dict[int, Any] = {
         _ISSUER: credential.issuer,
         _EXPIRES: credential.expires,
@@ -50,6 +52,11 @@ def encode(credential: Credential, key: COSEKeyInterface) -> str:
     if credential.badge_key is not None:
         claims[_BADGE_KEY] = credential.badge_key
     if credential.sealed_template is not None:
+        if len(credential.sealed_template) > MAX_SEALED_BYTES:
+            raise EdgeGateError(
+                f"a sealed template of {len(credential.sealed_template)} bytes is too long for a badge",
+                next="keep it in the vault: --template badge-keyed",
+            )
         claims[_SEALED] = credential.sealed_template
     cose = COSE.new(alg_auto_inclusion=True, kid_auto_inclusion=True)
     signed: bytes = base45.b45encode(cose.encode_and_sign(cbor2.dumps(claims), key))

@@ -16,17 +16,22 @@ MAX_PX = 7000
 QUIET_ZONE = 4
 """Modules on each side, ISO/IEC 18004."""
 SIZE_MM = 40.0
+USUAL_MODULE_MM = 0.6
+"""Our decoders want two pixels a module [M], which a 720p camera of 60 degrees then has at 33 cm."""
 MIN_MODULE_MM = 0.3
-"""Below this a code printed by an office printer is hardly read by a camera at arm's length."""
+"""Below this, even held at 16 cm, a code printed by an office printer is hardly read."""
 
 
-def draw(text: str, suffix: str, size_mm: float = SIZE_MM) -> bytes:
-    """The picture as PNG or SVG bytes (`suffix` .png or .svg), `size_mm` wide with its quiet zone.
+def draw(text: str, suffix: str, size_mm: float | None = None) -> bytes:
+    """The picture as PNG or SVG bytes (`suffix` .png or .svg), `size_mm` wide with its quiet zone; without, 40 mm or
+    what a longer text needs to be read as well.
 
     Raises EdgeGateError for another suffix, or for a size at which it could not be read.
     """
     code = segno.make(text, error="m", boost_error=False, micro=False)
     modules = code.symbol_size(border=QUIET_ZONE)[0]
+    if size_mm is None:
+        size_mm = max(SIZE_MM, math.ceil(USUAL_MODULE_MM * modules))
     if not MIN_MODULE_MM * modules <= size_mm <= 500:
         raise EdgeGateError(
             f"a badge of {size_mm:g} mm cannot be read (QR {code.designator})",

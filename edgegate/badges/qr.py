@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgegate.images import grey
+from edgegate.memory import Wiped
 from edgegate.model import Code, CodeSeen, Frame
 from edgegate.ports import BadgeBook, Decoder
 
@@ -19,6 +20,7 @@ class QrReader:
     def scan(self, frame: Frame) -> list[CodeSeen]:
         """Signed badges first, so that a poster's code beside a badge does not stand in its way. Whether another text
         is a plain badge is the gate's to say, which asks the vault."""
-        texts = list(dict.fromkeys(self._decoder.decode(grey(frame.image), frame.at)))[:MAX_CODES]
+        with Wiped() as wiped:
+            texts = list(dict.fromkeys(self._decoder.decode(wiped(grey(frame.image)), frame.at)))[:MAX_CODES]
         seen = [CodeSeen(Code(text), credible=self._book.recognises(text)) for text in texts]
         return sorted(seen, key=lambda event: not event.credible)

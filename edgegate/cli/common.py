@@ -1,4 +1,4 @@
-"""What several commands share: the configuration, dates, passphrases."""
+"""What several commands share: the configuration, dates, badges, passphrases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from edgegate.config import Config
 from edgegate.config_file import SEARCHED, find, load, load_defaults
 from edgegate.errors import EdgeGateError
 from edgegate.files import read_small
+
+WHO = "card number, plain number, handle, badge text or badge image; - reads one line of standard input"
+MAX_LINE = 4096
 
 
 def config_option(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +37,20 @@ def configuration_or_defaults(args: argparse.Namespace) -> Config:
     return configuration(args)
 
 
-def end_of_day(text: str) -> int:
-    """`2027-06-30`, in this machine's time zone, as the UTC second at which that day is over."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise EdgeGateError(f"{text!r} is not a date", where="--expires", next="write it as 2027-06-30") from None
+def end_of_day(text: str, option: str) -> int:
+    """`2027-06-30`, in this machine's time zone, as the UTC second at which that day is over. Raises EdgeGateError,
+    naming the option, for what is no date."""
+    day = _day(text, option)
     return _midnight(day + timedelta(days=1) if day < date.max else day)
 
 
+def start_of_day(text: str, option: str) -> int:
+    """The UTC second at which that day begins."""
+    return _midnight(_day(text, option))
+
+
 def in_a_year(now: float) -> int:
-    """The end of the day a year from now; 29 February becomes 28."""
+    """The end of the day a year from that moment; 29 February becomes 28."""
     today = datetime.fromtimestamp(now).date()
     try:
         day = today.replace(year=today.year + 1)
@@ -56,6 +62,22 @@ def in_a_year(now: float) -> int:
 def last_day(moment: int) -> str:
     """The last day that is before `moment`, as 2027-06-30."""
     return datetime.fromtimestamp(moment - 1).date().isoformat()
+
+
+def given(word: str) -> str:
+    """What names a badge; `-` stands for one line typed or scanned, which then is in no shell's history."""
+    if word != "-":
+        return word
+    try:
+        if sys.stdin is not None and sys.stdin.isatty():
+            line = getpass.getpass("Scan the card or type its number (not shown): ")
+        else:
+            line = sys.stdin.readline(MAX_LINE) if sys.stdin is not None else ""
+    except (EOFError, UnicodeError):
+        line = ""
+    if not line.strip():
+        raise EdgeGateError("no number was given", where="-", next="scan the card, or type its number")
+    return line.strip()
 
 
 def passphrase_option(parser: argparse.ArgumentParser) -> None:
@@ -86,5 +108,16 @@ def _ask(prompt: str) -> bytes:
         raise EdgeGateError("no passphrase was typed", next="try again, or give --passphrase-file") from None
 
 
+def _day(text: str, option: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise EdgeGateError(f"{text!r} is not a date", where=option, next="write it as 2027-06-30") from None
+
+
 def _midnight(day: date) -> int:
-    return int(datetime.combine(day, time()).timestamp())
+    """Raises EdgeGateError for a day that this machine's clock cannot show."""
+    try:
+        return int(datetime.combine(day, time()).timestamp())
+    except (ValueError, OverflowError):
+        raise EdgeGateError(f"{day} is out of reach", next="give a day of this century") from None

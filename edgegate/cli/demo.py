@@ -19,7 +19,7 @@ from edgegate.demo.acts import acts
 from edgegate.demo.cast import prepare
 from edgegate.demo.director import Director
 from edgegate.demo.terminal import Terminal, draw, table
-from edgegate.model import Button
+from edgegate.model import Button, WithdrawalArmed
 from edgegate.testing import press
 from edgegate.words import LANGUAGES, Words
 
@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
             if engine is not None:
                 director.face_work = lambda: engine.detections + engine.embeddings
             director.press = lambda button: press(app.signals, Button(button))
+            director.arm = lambda: app.inbox.post(WithdrawalArmed())
             app.run()
         with closing(open_journal(cast.config)) as journal:
             rows = journal.verify()

@@ -32,6 +32,7 @@ SEEN = {
     Rhythm.ON: "steady",
     Rhythm.SLOW: "one second on, one second off",
     Rhythm.QUICK: "four times a second",
+    Rhythm.FLASH: "briefly once a second",
     Rhythm.CHIRP: "one short sound",
     Rhythm.PULSE: "closes once",
 }

@@ -29,14 +29,15 @@ def run(args: argparse.Namespace) -> int:
     photos = [(str(path), read_image(path)) for path in (args.first, args.second)]
     faces = load_faces(config, args.pack)
     score = compare(photos[0], photos[1], faces.engine)
-    match = score >= faces.threshold
     target = config.faces.target_fmr
+    threshold = faces.per_pair.threshold(target)
+    match = score >= threshold
     if args.json:
         print(
             json.dumps(
                 {
                     "score": round(score, 4),
-                    "threshold": faces.threshold,
+                    "threshold": threshold,
                     "target_fmr": target,
                     "match": match,
                     "pack": faces.pack.name,
@@ -45,5 +46,5 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         verdict = "match" if match else "no match"
-        print(f"{verdict}: score {score:.3f}, threshold {faces.threshold:.3f} (FMR {target:g}, pack {faces.pack.name})")
+        print(f"{verdict}: score {score:.3f}, threshold {threshold:.3f} (FMR {target:g}, pack {faces.pack.name})")
     return 0 if match else 1

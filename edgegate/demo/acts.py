@@ -14,15 +14,17 @@ from edgegate.state import HintKind
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A scene and its outcome: reasons in order, or a hint and no decision at all."""
+    """A scene and its outcome: a hint, or reasons in order, or both."""
 
     title: str
     scene: Scene
     expect: tuple[Reason, ...] = ()
     hint: HintKind | None = None
     press: Button | None = None
-    """What the supervisor presses after the first decision."""
+    """What the supervisor presses after the first decision, or when the gate asks."""
     unplug: bool = False
+    arm: bool = False
+    """The office says that somebody comes to withdraw consent."""
 
     @property
     def volunteer(self) -> bool:
@@ -31,7 +33,8 @@ class Act:
 
     @property
     def expected(self) -> tuple[str, ...]:
-        return (self.hint.value,) if self.hint else tuple(reason.value for reason in self.expect)
+        hints = (self.hint.value,) if self.hint else ()
+        return (*hints, *(reason.value for reason in self.expect))
 
 
 def acts(cast: Cast) -> list[Act]:
@@ -70,6 +73,14 @@ def acts(cast: Cast) -> list[Act]:
             "a Wi-Fi code, no badge",
             Scene((portrait("group-3"),), code_image(WIFI), "phone"),
             hint=HintKind.NOT_A_BADGE,
+        ),
+        Act(
+            "a consent withdrawn at the gate",
+            scene("group-5", badge="group-5"),
+            (Reason.NOT_ENROLLED,),
+            hint=HintKind.WITHDRAWAL_ARMED,
+            press=Button.DIARY,
+            arm=True,
         ),
         Act("the camera is unplugged, and plugged in again", scene(), (Reason.CAMERA_LOST,), unplug=True),
         Act("and the gate works again", scene("astronaut", badge="astronaut"), (Reason.MATCH,)),

@@ -69,10 +69,16 @@ def prepare(folder: Path, *, language: str, pace: str, pack: str) -> Cast:
             ("expired", None, now - DAY_S),
         ):
             template = enrolment.template_from(_photos(person), faces) if person else None
-            consent = Consent("both", "demo", now, expires) if person else None
+            consent = Consent("both", "demo", now, expires, language) if person else None
             picture = folder / f"{role}.png"
             enrolled = enrolment.issue(
-                vault, signer, template=template, consent=consent, expires=expires, now=now, badge_out=picture
+                vault,
+                signer,
+                template=template,
+                consent=consent,
+                expires=expires,
+                now=now,
+                badge_out=enrolment.BadgeOut.file(picture),
             )
             badges[role] = read_image(picture)
             if role == "lost":

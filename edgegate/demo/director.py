@@ -45,25 +45,29 @@ class Director:
         self._lock = threading.RLock()
         self._index, self._since = -1, clock.monotonic()
         self._showing = False
-        self._decided_at: float | None = None
+        self._asked_at: float | None = None
+        """When the gate first asked the supervisor for something, or decided."""
         self._pressed = False
         self._phase = Phase.READY
         self._work_before = 0
         self.face_work: Callable[[], int] = lambda: 0
         self.press: Callable[[Button], None] = lambda button: None
         self.unplug: Callable[[bool], None] = lambda out: None
+        self.arm: Callable[[], None] = lambda: None
 
     def note(self, note: Note) -> None:
         with self._lock:
             if isinstance(note, StateNote):
                 self._phase = note.phase
+                if note.phase is Phase.CONFIRMING:
+                    self._asked_at = self._clock.monotonic()
             if not 0 <= self._index < len(self.results):
                 return
             result = self.results[self._index]
             if isinstance(note, DecisionNote):
                 result.got.append(note.reason.value)
                 result.decisions.append(note)
-                self._decided_at = self._decided_at or self._clock.monotonic()
+                self._asked_at = self._asked_at or self._clock.monotonic()
             elif isinstance(note, HintNote):
                 result.got.append(note.kind.value)
 
@@ -77,12 +81,13 @@ class Director:
                 return self.results[self._index].act.scene if self._showing else Scene()
             result = self.results[self._index]
             act = result.act
-            if act.press and not self._pressed and self._decided_at and now - self._decided_at > PRESS_AFTER_S:
+            if act.press and not self._pressed and self._asked_at and now - self._asked_at > PRESS_AFTER_S:
                 self._pressed = True
                 self.press(act.press)
             if act.unplug and now - self._since > UNPLUGGED_S:
                 self.unplug(False)
-            over = len(result.got) >= len(act.expected) and self._phase not in (Phase.CHECKING, Phase.LOOKING)
+            under_way = self._phase in (Phase.CHECKING, Phase.LOOKING, Phase.CONFIRMING)
+            over = len(result.got) >= len(act.expected) and not under_way
             if act.press and not self._pressed:
                 over = False
             if (over and now - self._since > UNPLUGGED_S) or now - self._since > PATIENCE_S:
@@ -96,7 +101,9 @@ class Director:
             raise EndOfFrames
         act = self.results[self._index].act
         self._work_before = self.face_work()
-        self._showing, self._since, self._decided_at, self._pressed = True, now, None, False
+        self._showing, self._since, self._asked_at, self._pressed = True, now, None, False
         self._announce(self._index + 1, act)
         if act.unplug:
             self.unplug(True)
+        if act.arm:
+            self.arm()

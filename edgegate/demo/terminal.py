@@ -21,7 +21,14 @@ from edgegate.state import Phase
 from edgegate.words import Words
 
 _LAMPS = {"green": "green3", "amber": "orange1", "red": "red1"}
-_RHYTHM = {Rhythm.ON: "on", Rhythm.SLOW: "slow blink", Rhythm.QUICK: "quick blink", Rhythm.OFF: ""}
+_RHYTHM = {
+    Rhythm.ON: "on",
+    Rhythm.SLOW: "slow blink",
+    Rhythm.QUICK: "quick blink",
+    Rhythm.FLASH: "flashes",
+    Rhythm.OFF: "",
+}
+_SOUND = {Rhythm.CHIRP: "♪ one chirp", Rhythm.FLASH: "♪ ticks"}
 
 
 class Terminal:
@@ -72,8 +79,9 @@ def table(results: list[Result]) -> Table:
     ):
         grid.add_column(title, justify="right" if justify == "right" else "left")
     for number, result in enumerate(results, start=1):
-        decision = "\n".join(note.decision.value for note in result.decisions) or "ignored"
-        latency = "\n".join(f"{note.latency_ms:.0f}" if note.presentation else "" for note in result.decisions)
+        above = "\n" if result.act.hint and result.decisions else ""  # the hint came first, and decided nothing
+        decision = above + "\n".join(note.decision.value for note in result.decisions) or "ignored"
+        latency = above + "\n".join(f"{note.latency_ms:.0f}" if note.presentation else "" for note in result.decisions)
         mark = "[green]as expected[/green]" if result.good else f"[red]expected {', '.join(result.act.expected)}[/red]"
         grid.add_row(str(number), result.act.title, decision, "\n".join(result.got), latency, mark)
     return grid
@@ -96,5 +104,5 @@ def _lamps(levels: dict[str, str]) -> Text:
         line.append(f"{name} {_RHYTHM[rhythm]}".ljust(18), "" if lit else "grey50")
     buzzer = Rhythm(levels["buzzer"])
     if buzzer is not Rhythm.OFF:
-        line.append("♪ one chirp" if buzzer is Rhythm.CHIRP else "♪ BUZZER", "bold")
+        line.append(_SOUND.get(buzzer, "♪ BUZZER"), "bold")
     return line

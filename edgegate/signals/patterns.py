@@ -17,6 +17,8 @@ class Rhythm(StrEnum):
     """One second on, one off: the device is out of order."""
     QUICK = "quick"
     """Four times a second: a supervisor is needed now."""
+    FLASH = "flash"
+    """Briefly once a second: an answer is waited for."""
     CHIRP = "chirp"
     """One short sound."""
     PULSE = "pulse"
@@ -26,6 +28,7 @@ class Rhythm(StrEnum):
 TIMES: dict[Rhythm, tuple[float, float, int | None]] = {
     Rhythm.SLOW: (1.0, 1.0, None),
     Rhythm.QUICK: (0.125, 0.125, None),
+    Rhythm.FLASH: (0.1, 0.9, None),
     Rhythm.CHIRP: (0.12, 0.0, 1),
 }
 """Seconds on, seconds off, how often (None: until told otherwise). How long a pulse is, the wiring says."""
@@ -46,6 +49,7 @@ class Pattern:
 PATTERNS: dict[Lights, Pattern] = {
     Lights.READY: Pattern(),
     Lights.LOOKING: Pattern(),
+    Lights.CONFIRMING: Pattern(amber=Rhythm.FLASH, buzzer=Rhythm.FLASH),
     Lights.GRANTED: Pattern(green=Rhythm.ON, buzzer=Rhythm.CHIRP, relay=Rhythm.PULSE),
     Lights.REFER: Pattern(amber=Rhythm.ON),
     Lights.ALARM: Pattern(red=Rhythm.QUICK, buzzer=Rhythm.QUICK),

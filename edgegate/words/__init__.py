@@ -14,6 +14,11 @@ from edgegate.state import HintKind, Phase
 LANGUAGES = ("fr", "en")
 
 
+def sheet(language: str) -> dict[str, str]:
+    """The sentences of `edgegate consent show`, for a person who asks what is kept; `{names}` stand for what is."""
+    return cast(dict[str, str], _read(f"consent.{language}.yaml"))
+
+
 class Words:
     """The sentences of one language."""
 
@@ -45,5 +50,8 @@ class Words:
 
 @cache
 def _load(language: str) -> dict[str, dict[str, str]]:
-    text = files("edgegate.words").joinpath(f"{language}.yaml").read_text("utf-8")
-    return cast(dict[str, dict[str, str]], yaml.safe_load(text))
+    return cast(dict[str, dict[str, str]], _read(f"{language}.yaml"))
+
+
+def _read(name: str) -> object:
+    return yaml.safe_load(files("edgegate.words").joinpath(name).read_text("utf-8"))

@@ -49,7 +49,7 @@ def verdicts() -> Iterator[Verdict]:
 
 def notes() -> Iterator[Note]:
     """Everything a gate can tell."""
-    for phase in (Phase.READY, Phase.CHECKING, Phase.LOOKING, Phase.LOCKDOWN):
+    for phase in (Phase.READY, Phase.CHECKING, Phase.LOOKING, Phase.CONFIRMING, Phase.LOCKDOWN):
         yield StateNote(phase, None, frozenset())
     for fault in FAULTS:
         yield StateNote(Phase.FAULT, None, frozenset({fault}))

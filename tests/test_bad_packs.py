@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
 
+from edgegate.errors import EdgeGateError
 from edgegate.faces.catalogue import embedded
-from edgegate.faces.pack import MANIFEST
+from edgegate.faces.pack import MANIFEST, load
 from tests.bad_input import record, refused
-from tests.commands import Cli
+from tests.commands import Cli, refusal
 from tests.conftest import Site, blank
 
 pytestmark = pytest.mark.usefixtures("same_signal_handlers")
@@ -36,8 +38,17 @@ PACKS = {
     "no name": (manifest(name=None), "is no pack manifest (name"),
     "name leads out": (manifest(name="../mine"), "is no pack manifest (name"),
     "file leads out": (manifest(detector={"file": "../x", "sha256": "0" * 64}), "is no pack manifest (detector.file"),
+    "file is elsewhere": (manifest(detector={"file": "/x", "sha256": "0" * 64}), "is no pack manifest (detector.file"),
+    "a file too large": (
+        manifest(detector={"file": "x", "sha256": "0" * 64, "bytes": 1 << 40}),
+        "is no pack manifest (detector.bytes",
+    ),
+    "unknown kind": (manifest(kind="voice"), "is no pack manifest (kind"),
     "no hash": (manifest(detector={"file": "x", "sha256": "none"}), "is no pack manifest (detector.sha256"),
-    "no thresholds": (manifest(thresholds={}), "is no pack manifest (thresholds"),
+    "no thresholds": (manifest(thresholds=None), "is no pack manifest (thresholds"),
+    "a threshold at no rate": (manifest(thresholds={0.0: 0.5}), "is no pack manifest (thresholds"),
+    "a threshold that is no number": (manifest(thresholds={1e-4: "x"}), "is no pack manifest (thresholds"),
+    "never measured": (manifest(thresholds={}), "has no threshold measured at a false match rate; measure one with"),
     "unknown engine": (manifest(engine="magic"), "needs the engine `magic`, which this version has not"),
     "not measured": (manifest(thresholds={0.5: 0.1}), "faces.target_fmr"),
     "model missing": (manifest(), "model file cannot be read (No such file or directory)"),
@@ -56,7 +67,8 @@ def test_a_broken_pack_is_one_line(site: Site, cli: Cli, kind: str) -> None:
     record(site, [blank()])
     site.configure(faces={"pack": "./mine"}, camera={"source": "frames:frames"})
     refused(site, cli, "run", "--until-end", says=says)
-    refused(site, cli, "models", "import", "mine", says=says if kind != "not measured" else "cannot be read")
+    says = "cannot be read" if kind in ("not measured", "never measured") else says
+    refused(site, cli, "models", "import", "mine", "--accept-license", says=says)
 
 
 def test_an_unknown_pack_is_one_line(site: Site, cli: Cli) -> None:
@@ -78,6 +90,37 @@ def test_auto_does_not_pass_over_a_broken_pack(site: Site, cli: Cli) -> None:
     record(site, [blank()])
     site.configure(faces={"pack": "auto"}, camera={"source": "frames:frames"})
     refused(site, cli, "run", "--until-end", says="is no pack manifest (it is not YAML)")
+
+
+def test_auto_does_not_stop_for_liveness(site: Site, cli: Cli) -> None:
+    """A pack of another kind, however bad its files are, is none that `auto` could mean."""
+    (site.folder / "models" / "live").mkdir(parents=True)
+    model = {"file": "model.onnx", "sha256": "0" * 64}
+    raw = {"name": "live", "engine": "minifasnet", "models": [model]}
+    (site.folder / "models" / "live" / MANIFEST).write_text(json.dumps(raw))
+    record(site, [blank()])
+    site.configure(faces={"pack": "auto"}, camera={"source": "frames:frames"})
+    assert 0 == cli("run", "--until-end", cwd=site.folder)[0]
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a folder"])
+def test_a_model_that_is_no_file(site: Site, cli: Cli, kind: str) -> None:
+    """It would be waited for, or hashed, for ever."""
+    folder = site.folder / "mine"
+    folder.mkdir()
+    (folder / MANIFEST).write_text(manifest())
+    match kind:
+        case "a pipe":
+            os.mkfifo(folder / "model.dat")
+        case "a device":
+            (folder / "model.dat").symlink_to("/dev/zero")
+        case _:
+            (folder / "model.dat").mkdir()
+    record(site, [blank()])
+    site.configure(faces={"pack": "./mine"}, camera={"source": "frames:frames"})
+    with pytest.raises(EdgeGateError, match=r"mine/model\.dat: model file (is no file of at most|cannot be read)"):
+        load(folder).verify()
+    assert "model.dat: model file" in refusal(cli("run", "--until-end", cwd=site.folder))
 
 
 def test_a_manifest_must_say_what_its_engine_does(site: Site, cli: Cli) -> None:

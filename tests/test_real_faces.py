@@ -12,7 +12,7 @@ from edgegate.camera.people import portrait
 from tests.commands import Cli
 from tests.conftest import Site
 
-ENGINES = ("dlib", "scrfd-mobileface")
+ENGINES = ("dlib", "scrfd-mobileface", "yunet-mobilefacenet")
 FRAMES = 8
 CONSENT = ("--volunteer", "--consent-by", "both", "--consent-version", "1")
 
@@ -123,7 +123,7 @@ def test_auto_takes_an_imported_pack_and_templates_stay_bound_to_theirs(
     site.configure(faces={"pack": "auto"}, camera={"width": 1280, "height": 720})
     code, _, err = enrol(cli, site, [photo], expires)
     assert 0 == code, err
-    code, _, err = cli("models", "import", shared / "models" / "scrfd-mobileface", cwd=site.folder)
+    code, _, err = cli("models", "import", shared / "models" / "scrfd-mobileface", "--accept-license", cwd=site.folder)
     assert 0 == code, err
 
     assert ("refer", "template_unreadable") == present(cli, site, photo, "own")

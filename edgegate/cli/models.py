@@ -1,101 +1,191 @@
-"""`edgegate models`: the packs installed on this device."""
+"""`edgegate models`: the packs installed on this device, and those that can be."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
 from edgegate.cli.common import config_option, configuration_or_defaults
 from edgegate.errors import EdgeGateError, ModelsMissing
 from edgegate.faces import catalogue
-from edgegate.faces.pack import Pack
+from edgegate.faces.carry import export_pack, import_pack
+from edgegate.faces.manifest import Manifest
+from edgegate.faces.offers import offers
+from edgegate.faces.pack import AnyPack, Pack
+from edgegate.faces.pull import TellFile, offered, pull
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("models", help="face model packs")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
+    made = {}
     for name, text, run, argument in (
-        ("list", "packs on this device, the one `auto` takes marked", run_list, ""),
+        ("list", "packs on this device, the one `auto` takes marked, and those that can be downloaded", run_list, ""),
         ("info", "what a pack is, and may be used for", run_info, "NAME"),
-        ("import", "install a pack from a folder", run_import, "PATH"),
+        ("pull", "download a pack of the catalogue and install it", run_pull, "NAME"),
+        ("export", "write an installed pack to one file, for a stick", run_export, "NAME"),
+        ("import", "install a pack from a folder or an exported file", run_import, "PATH"),
         ("verify", "check the hashes of all packs", run_verify, ""),
     ):
-        action = actions.add_parser(name, help=text)
+        made[name] = action = actions.add_parser(name, help=text)
         config_option(action)
         if argument:
-            action.add_argument("pack", metavar=argument)
+            action.add_argument("pack", metavar=argument, help="its name" if argument == "NAME" else "where it is")
         action.set_defaults(run=run)
+    made["export"].add_argument("file", metavar="FILE", type=Path, help="the file to write, or a folder to write it to")
+    made["pull"].add_argument("--url", metavar="BASE", help="take the same files from this address instead")
+    for name in ("pull", "import"):
+        made[name].add_argument(
+            "--accept-license", action="store_true", help="the licence, which is not free for every use, allows yours"
+        )
 
 
 def run_list(args: argparse.Namespace) -> int:
-    models_dir = configuration_or_defaults(args).faces.models_dir
-    packs, problems = _packs(models_dir)
-    chosen = _auto(models_dir)
-    print(f"  {'PACK':<22} {'ENGINE':<12} {'DIM':>4}  LICENCE")
-    for pack in packs:
-        manifest = pack.manifest
-        mark = "*" if chosen is not None and pack.id == chosen.id else " "
-        free = "free to use" if manifest.licence.distributable else "restricted, see `models info`"
-        known = free if manifest.engine in catalogue.ENGINES else "not usable: this version lacks its engine"
-        print(f"{mark} {manifest.name:<22} {manifest.engine:<12} {manifest.recogniser.dimensions:>4}  {known}")
-    for problem in problems:
+    shelf = _shelf(configuration_or_defaults(args).faces.models_dir)
+    chosen = _auto(shelf)
+    _row("PACK", "ENGINE", "DIM", "THRESHOLD", "LICENCE")
+    for pack in shelf.faces:
+        known = pack.manifest.engine in catalogue.ENGINES
+        licence = _licence(pack) if known else "not usable: this version lacks its engine"
+        _row(*_columns(pack.manifest), licence, mark="*" if chosen is not None and pack.id == chosen.id else " ")
+    if shelf.liveness:
+        _row("\nLIVENESS", "ENGINE", "", "", "LICENCE")
+    for live in shelf.liveness:
+        _row(live.name, live.manifest.engine, "", "", _licence(live))
+    others = [offer for offer in offers() if shelf.named(offer.name) is None]
+    if others:
+        _row("\nTO BE PULLED", "ENGINE", "DIM", "THRESHOLD", "LICENCE")
+    for offer in others:
+        licence = _licence(Pack(offer.manifest, Path()))
+        _row(*_columns(offer.manifest), f"{licence}; {offer.bytes / 1e6:.0f} MB to download")
+    for problem in shelf.problems:
         print(f"! {problem}")
     return 0
 
 
 def run_info(args: argparse.Namespace) -> int:
     models_dir = configuration_or_defaults(args).faces.models_dir
-    packs, _ = _packs(models_dir)
-    pack = next((pack for pack in packs if args.pack in (pack.name, pack.folder.name)), None)
+    pack = _shelf(models_dir).named(args.pack)
+    if pack is None and args.pack in {offer.name for offer in offers()}:
+        offer = offered(args.pack)
+        _tell(Pack(offer.manifest, models_dir / offer.name), "not installed")
+        for download in offer.downloads:
+            print(f"download    {download.url}  {download.bytes} bytes")
+        print(f"terms       {offer.terms}")
+        return 0
     pack = pack or catalogue.choose(args.pack, models_dir)
-    manifest = pack.manifest
-    print(f"{manifest.name}  (engine {manifest.engine}, id {pack.id})")
-    print(f"folder      {pack.folder}")
-    for title, part in (("detector", manifest.detector), ("recogniser", manifest.recogniser)):
-        print(f"{title:<11} {part.file}  sha256 {part.sha256}")
-    print(f"template    {manifest.recogniser.dimensions} numbers, {manifest.recogniser.metric}")
-    for fmr, threshold in sorted(manifest.thresholds.items()):
-        print(f"threshold   {threshold:.3f} at FMR {fmr:g} per comparison, measured on: {manifest.measured_on}")
-    licence = manifest.licence
-    print(f"licence     detector: {licence.detector}; recogniser: {licence.recogniser}")
-    if not licence.distributable:
-        print("            not free for every use: read it before you install this pack at a gate")
+    _tell(pack, str(pack.folder))
+    return 0
+
+
+def run_pull(args: argparse.Namespace) -> int:
+    offer = offered(args.pack)
+    models_dir = configuration_or_defaults(args).faces.models_dir
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        pack = pull(offer, models_dir, accepted=args.accept_license, base=args.url, tell=_teller(progress))
+    _say_installed(pack)
+    return 0
+
+
+def run_export(args: argparse.Namespace) -> int:
+    models_dir = configuration_or_defaults(args).faces.models_dir
+    pack = catalogue.on_shelf(models_dir).named(args.pack)
+    if pack is None:
+        raise EdgeGateError(
+            f"there is no pack `{args.pack}` in {models_dir}", next="see `edgegate models list`; `dlib` needs no export"
+        )
+    file = export_pack(pack, args.file)
+    print(f"{pack.name} written to {file} and read back; licence: {pack.manifest.terms}")
     return 0
 
 
 def run_import(args: argparse.Namespace) -> int:
-    pack = catalogue.import_pack(Path(args.pack), configuration_or_defaults(args).faces.models_dir)
-    licence = pack.manifest.licence
-    print(
-        f"{pack.name} installed in {pack.folder}; licence: detector {licence.detector}, recogniser {licence.recogniser}"
-    )
+    models_dir = configuration_or_defaults(args).faces.models_dir
+    _say_installed(import_pack(Path(args.pack), models_dir, accepted=args.accept_license))
     return 0
 
 
 def run_verify(args: argparse.Namespace) -> int:
-    packs, problems = _packs(configuration_or_defaults(args).faces.models_dir)
-    for pack in packs:
+    shelf = _shelf(configuration_or_defaults(args).faces.models_dir)
+    for pack in shelf.packs:
         try:
             pack.verify()
             print(f"good  {pack.name}")
         except EdgeGateError as error:
-            problems.append(error)
-    for problem in problems:
+            shelf.problems.append(error)
+    for problem in shelf.problems:
         print(f"BAD   {problem}")
-    return 1 if problems else 0
+    return 1 if shelf.problems else 0
 
 
-def _packs(models_dir: Path) -> tuple[list[Pack], list[EdgeGateError]]:
-    packs, problems = catalogue.installed(models_dir)
+def _tell(pack: AnyPack, where: str) -> None:
+    manifest = pack.manifest
+    number = f", id {pack.id}" if isinstance(pack, Pack) else ""
+    print(f"{pack.name}  ({manifest.kind}, engine {manifest.engine}{number})")
+    print(f"folder      {where}")
+    for part in manifest.files:
+        print(f"file        {part.file}  sha256 {part.sha256}")
+    if isinstance(manifest, Manifest):
+        print(f"template    {manifest.recogniser.dimensions} numbers, {manifest.recogniser.metric}")
+        for fmr, threshold in sorted(manifest.thresholds.items()):
+            print(f"threshold   {threshold:.3f} at FMR {fmr:g} per comparison, measured on: {manifest.measured_on}")
+        if not manifest.thresholds:
+            print("threshold   never measured at a stated FMR; `run` does not take it before `edgegate calibrate` has")
+        if manifest.authors is not None:
+            print(f"            its authors name {manifest.authors.threshold:g}: {manifest.authors.stands_for}")
+    print(f"licence     {manifest.terms}")
+    if not manifest.licence.distributable:
+        print("            not free for every use: read it before you install this pack at a gate")
+
+
+def _say_installed(pack: AnyPack) -> None:
+    print(f"{pack.name} installed in {pack.folder}; licence: {pack.manifest.terms}")
+    if isinstance(pack, Pack) and not pack.measured:
+        print("it has no threshold yet: `run` does not take it before `edgegate calibrate` has measured one")
+
+
+def _row(name: str, engine: str, dimensions: str, threshold: str, licence: str, *, mark: str = " ") -> None:
+    gap = "\n" if name.startswith("\n") else ""
+    print(f"{gap}{mark} {name.strip():<22} {engine:<12} {dimensions:>4}  {threshold:<12}  {licence}")
+
+
+def _columns(manifest: Manifest) -> tuple[str, str, str, str]:
+    measured = "measured" if manifest.thresholds else "not measured"
+    return manifest.name, manifest.engine, str(manifest.recogniser.dimensions), measured
+
+
+def _licence(pack: AnyPack) -> str:
+    return "free to use" if pack.manifest.licence.distributable else "restricted, see `models info`"
+
+
+def _teller(progress: Progress) -> TellFile:
+    tasks: dict[str, TaskID] = {}
+
+    def tell(file: str, size: int, have: int) -> None:
+        if file not in tasks:
+            tasks[file] = progress.add_task(file, total=size)
+        progress.update(tasks[file], completed=have)
+
+    return tell
+
+
+def _shelf(models_dir: Path) -> catalogue.Shelf:
+    """What is installed, the embedded pack with it."""
+    shelf = catalogue.on_shelf(models_dir)
     try:
-        packs.append(catalogue.embedded())
+        shelf.faces.append(catalogue.embedded())
     except ModelsMissing as error:
-        problems.append(error)
-    return packs, problems
+        shelf.problems.append(error)
+    return shelf
 
 
-def _auto(models_dir: Path) -> Pack | None:
+def _auto(shelf: catalogue.Shelf) -> Pack | None:
     try:
-        return catalogue.choose(catalogue.AUTO, models_dir)
-    except EdgeGateError:
+        return None if shelf.problems else catalogue.best(shelf)
+    except ModelsMissing:
         return None

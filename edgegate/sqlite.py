@@ -14,6 +14,8 @@ from edgegate.errors import DiskFull, StoreError
 from edgegate.files import exists, give_to_folder
 
 BUSY_MS = 5000
+MAX_VALUE = 1 << 20
+"""No value or row of ours is a hundredth as long: a damaged size does not ask for 2 GB first."""
 
 Migration: TypeAlias = tuple[str, str | Callable[[sqlite3.Connection], None]]
 """A name, and the statements or the function that bring a file from one version to the next."""
@@ -24,9 +26,10 @@ def one_line(path: Path) -> Iterator[None]:
     """Turn what SQLite says into a StoreError (DiskFull when there is no space)."""
     try:
         yield
-    except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
-        # A damaged file shows in all three; some of what SQLite says quotes several lines.
-        said = "text is damaged" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())
+    except (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError) as error:
+        # A damaged file shows in all four; some of what SQLite says quotes several lines.
+        odd = {UnicodeDecodeError: "text is damaged", MemoryError: "a size is damaged"}
+        said = odd.get(type(error)) or " ".join(str(error).split())
         if "full" in said:
             raise DiskFull("no space left to write", where=str(path), next="make room on this disk") from None
         raise StoreError(
@@ -58,6 +61,7 @@ def open_database(
             ) from None
     with one_line(path):
         connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
     try:
         with one_line(path):
             _patiently(lambda: _prepare(connection, path, application_id, migrations))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgegate.camera import feed as feed_module
-from edgegate.camera.feed import CLOSE_WAIT_S, LOST_AFTER_S, STALE_AFTER_S, CameraFeed
+from edgegate.camera.feed import CLOSE_WAIT_S, KEPT_S, LOST_AFTER_S, STALE_AFTER_S, CameraFeed
 from edgegate.camera.recorded import FramesCamera
 from edgegate.camera.scripted import ScriptedCamera
 from edgegate.clock import VirtualClock
@@ -98,6 +98,36 @@ def test_the_newest_frame_wins(bench: Bench) -> None:
     assert frame is not None
     assert (3, 3.0) == (frame.number, frame.at)
     assert bench.feed.newest(after=3) is None
+
+
+def test_a_picture_goes_with_the_last_who_looks_at_it(bench: Bench) -> None:
+    """As long as the loop or the reader's thread holds a frame its picture stays; then it is overwritten."""
+    bench.feed.open()
+    bench.feed.pump()
+    frame, same = bench.feed.newest(), bench.feed.newest()
+    assert frame is not None
+    image = frame.image
+    bench.feed.pump()
+    del frame
+    assert image.all()
+    del same
+    assert not image.any()
+
+
+def test_the_newest_picture_is_dropped_when_it_is_old(bench: Bench) -> None:
+    """A camera that hangs in the middle of the next one leaves nobody's face behind."""
+    bench.play(1)
+    frame = bench.feed.newest()
+    assert frame is not None
+    image = frame.image
+    del frame
+    bench.wait(KEPT_S - 0.1)
+    bench.faults()
+    assert image.any()
+    bench.wait(0.2)
+    assert LOST == bench.faults()
+    assert not image.any()
+    assert bench.feed.newest() is None
 
 
 def test_newest_waits_for_a_frame(bench: Bench) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +73,45 @@ def test_what_cannot_be_written_is_told_in_one_line(where: str, replace: bool, t
     assert where in said(caught.value)
     assert {"file": b"a file"} == files(tmp_path)
     assert ["file", "folder"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_a_disk_without_nameless_files_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On FAT, say: private, whole and refused over another file, with nothing left beside it."""
+    opened = os.open
+
+    def fat(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", fat)
+    path = tmp_path / "key"
+    write_private(path, b"new")
+    assert 0o600 == mode(path)
+    with pytest.raises(EdgeGateError):
+        write_private(path, b"newer")
+    assert {"key": b"new"} == files(tmp_path)
+
+
+SLOW = """
+import os, sys, time
+from pathlib import Path
+from edgegate.files import write_private
+synced = os.fsync
+os.fsync = lambda file: (synced(file), print("written", flush=True), time.sleep(60))
+write_private(Path("key"), b"secret")
+"""
+
+
+def test_a_write_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
+    """All of it is on the disk, but has no name yet."""
+    with subprocess.Popen([sys.executable, "-c", SLOW], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "written\n" == process.stdout.readline()
+        process.kill()
+    if named := list(tmp_path.iterdir()):
+        assert [".part"] == [path.suffix for path in named]
+        pytest.skip("the disk of this machine's temporary files knows no files without a name")
 
 
 @contextmanager

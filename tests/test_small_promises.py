@@ -46,11 +46,13 @@ def test_an_svg_badge_is_not_called_unknown(cli: Cli, site: Site) -> None:
 
 
 def test_private_files_reach_a_disk_without_links(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """FAT, as on a USB stick: the file is written all the same, and still never over another."""
+    """FAT, as on a USB stick, knows no files without a name either: the file is written all the same, and still never
+    over another."""
 
     def no_links(*_: object) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
+    monkeypatch.setattr(files, "_nameless", lambda folder: None)
     monkeypatch.setattr(os, "link", no_links)
     files.write_private(tmp_path / "badge.png", b"key")
     with pytest.raises(EdgeGateError):

@@ -262,8 +262,8 @@ def test_a_jpeg_that_claims_to_be_huge(device: Device, path: str, monkeypatch: p
     jpeg = bytearray(cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes())
     size = jpeg.index(b"\xff\xc0") + 5
     jpeg[size : size + 4] = 2 * (30_000).to_bytes(2)
-    picture = np.frombuffer(bytes(jpeg), np.uint8).reshape(1, -1)
-    monkeypatch.setattr(StandIn, "retrieve", lambda self: (True, picture))
+    picture = np.frombuffer(jpeg, np.uint8).reshape(1, -1)
+    monkeypatch.setattr(StandIn, "retrieve", lambda self: (True, picture.copy()))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(CameraLost, match="gives broken pictures only"):
         camera.read()

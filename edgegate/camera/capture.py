@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 
 from edgegate.errors import CameraLost
+from edgegate.memory import Wiped
 from edgegate.model import Image
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,8 @@ class Capture:
             ok, found = capture.retrieve()
             image: NDArray[Any] | None = found if ok else None
             if image is not None and image.ndim == 2:
-                image = _decoded(image)
+                with Wiped() as wiped:
+                    image = _decoded(wiped(image))
         except cv2.error:
             raise self.lost("fails in the middle of a picture") from None
         if image is None or image.ndim != 3 or image.shape[2] != 3:
@@ -188,13 +190,16 @@ class Capture:
 
 def _decoded(jpeg: NDArray[Any]) -> Image | None:
     """The picture of a JPEG; None when it is broken. Its size is read first: a header may claim 5 GB of pixels."""
-    try:
-        with Pil.open(io.BytesIO(jpeg.tobytes()), formats=("JPEG",)) as header:
-            if header.width * header.height > MAX_PIXELS:
-                return None
-    except Exception:
-        # Pillow has many words for a file that is no picture.
-        return None
+    copy = io.BytesIO(jpeg.data)
+    with Wiped() as wiped:
+        wiped(np.frombuffer(copy.getbuffer(), np.uint8))
+        try:
+            with Pil.open(copy, formats=("JPEG",)) as header:
+                if header.width * header.height > MAX_PIXELS:
+                    return None
+        except Exception:
+            # Pillow has many words for a file that is no picture.
+            return None
     image = cv2.imdecode(jpeg.reshape(-1), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return None if image is None else np.asarray(image, np.uint8)
 

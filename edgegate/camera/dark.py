@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import cv2
-import numpy as np
 
+from edgegate.memory import Wiped
 from edgegate.model import Image
 
 BLACK = 12.0
@@ -46,7 +46,9 @@ class Light(NamedTuple):
 
 def light(image: Image) -> Light:
     """The figures of a BGR picture."""
-    cells = cv2.resize(np.ascontiguousarray(image[::8, ::8, 1]), _CELLS, interpolation=cv2.INTER_AREA)
+    with Wiped() as wiped:
+        small = wiped(image[::8, ::8, 1].copy())
+        cells = cv2.resize(small, _CELLS, interpolation=cv2.INTER_AREA)
     return Light(float(cells.mean()), float(cells.std()))
 
 

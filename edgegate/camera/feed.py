@@ -3,6 +3,8 @@
 One thread opens and pumps the camera (or, with recordings played fast, the loop itself); the loop asks for `newest`
 and `faults`, and says with `want` whether anybody asks for pictures. Camera and values have a lock each, so that a
 camera that hangs in the middle of a picture holds up neither the loop nor the end of the daemon.
+
+A picture that nobody looks at any more is overwritten, and the newest one is not kept for longer than it can count.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
+from dataclasses import dataclass
 
 from edgegate.camera.dark import Darkness
 from edgegate.clock import Clock
@@ -23,10 +26,21 @@ LOST_AFTER_S = 2.0
 """Without a picture for this long, a camera that is asked for one counts as lost."""
 STALE_AFTER_S = 2.0
 """The same picture for this long: the driver repeats itself (opencv issues 5221, 14044)."""
+KEPT_S = 5.0
+"""The newest picture is dropped when it is this old, also while no other comes."""
 CLOSE_WAIT_S = 1.0
 """How long `close` waits for a read under way."""
 _OLD = 2
 """Pictures that may be older than the moment they were asked for: one being read, one in the driver's buffer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Passing(Frame):
+    """A frame whose picture is nobody else's (port `Camera`): it goes with the last of those who look at it, be they
+    the loop or the reader's thread. 0.3 ms for 1280 x 720 [measured, x86-64]."""
+
+    def __del__(self) -> None:
+        self.image.fill(0)
 
 
 class CameraFeed:
@@ -120,8 +134,7 @@ class CameraFeed:
         return self._keep(image)
 
     def _keep(self, image: Image) -> Frame:
-        # Every seventh row tells a repeated picture as well as all of them: nothing that moves is smaller.
-        checksum = zlib.crc32(image[::7].tobytes())
+        checksum = _checksum(image)
         with self._lock:
             now = self._clock.monotonic()
             if checksum != self._checksum or not self._camera.live:
@@ -130,7 +143,7 @@ class CameraFeed:
                 self._darkness.saw(image, now)
             self._arrived_at, self._lost = now, None
             self._count += 1
-            frame = Frame(self._count, now, image)
+            frame = _Passing(self._count, now, image)
             if self._old:
                 self._old -= 1
             elif self._wanted and self._moved and not self._closed:
@@ -183,6 +196,8 @@ class CameraFeed:
         return faults
 
     def _faults(self, now: float) -> frozenset[Reason]:
+        if self._newest is not None and now - self._newest.at > KEPT_S:
+            self._newest = None
         if self.ended or self._closed:
             return frozenset()
         if self._lost is None and self._wanted and now - self._arrived_at > LOST_AFTER_S:
@@ -210,3 +225,12 @@ class CameraFeed:
                 self._give_back()
             finally:
                 self._device.release()
+
+
+def _checksum(image: Image) -> int:
+    """Every seventh row tells a repeated picture as well as all of them: nothing that moves is smaller. Row by row,
+    because taken together they would be a copy that cannot be overwritten."""
+    checksum = 0
+    for row in image[::7]:
+        checksum = zlib.crc32(row, checksum)
+    return checksum

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgegate.errors import EdgeGateError
 from edgegate.faces.pack import Pack
+from edgegate.memory import Wiped
 from edgegate.model import Image, Vector
 from edgegate.ports import Face
 
@@ -46,14 +47,22 @@ class DlibEngine:
         return sorted(faces, key=lambda face: -face.width)
 
     def embed(self, image: Image, face: Face) -> Vector:
-        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         left, top, width, height = (round(value) for value in face.box)
-        shape = self._shape(rgb, dlib.rectangle(left, top, left + width, top + height))
-        return np.asarray(self._net.compute_face_descriptor(rgb, shape), np.float32)
+        with Wiped() as wiped:
+            rgb = wiped(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            shape = self._shape(rgb, dlib.rectangle(left, top, left + width, top + height))
+            descriptor = self._net.compute_face_descriptor(rgb, shape)
+            vector = np.asarray(descriptor, np.float32)
+            for place in range(self.dimensions):
+                descriptor[place] = 0.0
+            return vector
 
     def _detect(self, image: Image, scale: float) -> list[Face]:
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1.0 else image
-        boxes, scores, _ = self._detector.run(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), 0, MIN_SCORE)
+        with Wiped() as wiped:
+            rgb = wiped(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            if scale < 1.0:
+                rgb = wiped(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+            boxes, scores, _ = self._detector.run(rgb, 0, MIN_SCORE)
         return [
             Face((box.left() / scale, box.top() / scale, box.width() / scale, box.height() / scale), float(score))
             for box, score in zip(boxes, scores, strict=True)

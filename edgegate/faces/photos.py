@@ -15,6 +15,7 @@ from edgegate.faces.quality import (
     rivals,
     sharpness,
 )
+from edgegate.memory import Wiped
 from edgegate.model import Image, Template, Vector
 from edgegate.ports import FaceEngine
 
@@ -32,12 +33,10 @@ def enrol(photos: Sequence[Photo], engine: FaceEngine, pack_id: str, agree: floa
     """
     if not 0 < len(photos) <= MAX_PHOTOS:
         raise EdgeGateError(f"{len(photos)} photographs given", next=f"give 1 to {MAX_PHOTOS} with --photo")
-    vectors = [embed_for_enrolment(photo, engine) for photo in photos]
-    _check_agreement([name for name, _ in photos], vectors, engine.metric, agree)
-    template = Template(mean(vectors, engine.metric), pack_id)
-    for vector in vectors:
-        vector.fill(0)
-    return template
+    with Wiped() as wiped:
+        vectors = [wiped(embed_for_enrolment(photo, engine)) for photo in photos]
+        _check_agreement([name for name, _ in photos], vectors, engine.metric, agree)
+        return Template(mean(vectors, engine.metric), pack_id)
 
 
 def embed_for_enrolment(photo: Photo, engine: FaceEngine) -> Vector:
@@ -65,15 +64,20 @@ def embed_for_enrolment(photo: Photo, engine: FaceEngine) -> Vector:
 
 def compare(first: Photo, second: Photo, engine: FaceEngine) -> float:
     """Score of two photographs. Raises PhotoRefused when one does not show exactly one face in front."""
-    vectors = []
-    for name, image in (first, second):
-        faces = engine.detect(image)
-        if not faces:
-            raise PhotoRefused("no_face", "no face is found", where=name, next="use a picture taken from the front")
-        if rivals(faces, RIVAL):
-            raise PhotoRefused("several_faces", "shows several faces", where=name, next="crop it to one person")
-        vectors.append(engine.embed(image, faces[0]))
-    return score(vectors[0], vectors[1], engine.metric)
+    with Wiped() as wiped:
+        vectors = [wiped(_embed_whoever(photo, engine)) for photo in (first, second)]
+        return score(vectors[0], vectors[1], engine.metric)
+
+
+def _embed_whoever(photo: Photo, engine: FaceEngine) -> Vector:
+    """The embedding of the one face in front, however good."""
+    name, image = photo
+    faces = engine.detect(image)
+    if not faces:
+        raise PhotoRefused("no_face", "no face is found", where=name, next="use a picture taken from the front")
+    if rivals(faces, RIVAL):
+        raise PhotoRefused("several_faces", "shows several faces", where=name, next="crop it to one person")
+    return engine.embed(image, faces[0])
 
 
 def _check_agreement(names: list[str], vectors: list[Vector], metric: str, agree: float) -> None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from edgegate.images import grey
+from edgegate.memory import Wiped
 from edgegate.model import Image
 from edgegate.ports import Face
 
@@ -36,9 +37,10 @@ def sharpness(image: Image, face: Face) -> float:
     crop = image[top : min(height, round(y + h)), left : min(width, round(x + w))]
     if crop.size == 0:
         return 0.0
-    scaled = cv2.resize(grey(crop), (NORM_PX, NORM_PX), interpolation=cv2.INTER_AREA)
-    smooth = cv2.GaussianBlur(np.asarray(scaled, np.float32), (0, 0), SMOOTH_PX)
-    return float(cv2.Laplacian(smooth, cv2.CV_32F).var())
+    with Wiped() as wiped:
+        scaled = wiped(cv2.resize(wiped(grey(crop)), (NORM_PX, NORM_PX), interpolation=cv2.INTER_AREA))
+        smooth = wiped(cv2.GaussianBlur(wiped(scaled.astype(np.float32)), (0, 0), SMOOTH_PX))
+        return float(wiped(cv2.Laplacian(smooth, cv2.CV_32F)).var())
 
 
 def rivals(faces: list[Face], ratio: float) -> bool:

@@ -174,6 +174,15 @@ def test_a_picture_is_not_overwritten_by_the_next(camera: Camera) -> None:
     assert np.array_equal(kept, first)
 
 
+def test_a_picture_may_be_overwritten(camera: Camera) -> None:
+    """It belongs to whoever got it, who overwrites it in the end: the camera needs it no more."""
+    camera.open()
+    first = camera.read()
+    assert first.any()
+    first.fill(0)
+    assert camera.read().any()
+
+
 def test_recordings_end_and_cameras_go_on(camera: Camera) -> None:
     """A recording gives every picture once, then EndOfFrames each time; a live camera has no end."""
     camera.open()

@@ -22,20 +22,30 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 HEART = frozenset(f"edgegate.{name}" for name in ("decision", "state", "model", "errors"))
-ADAPTERS = frozenset(f"edgegate.{name}" for name in ("badges", "camera", "faces", "signals", "vault", "journal"))
+ADAPTERS = frozenset(
+    f"edgegate.{name}" for name in ("badges", "camera", "faces", "liveness", "signals", "vault", "journal")
+)
 ABOVE = frozenset(
     f"edgegate.{name}"
     for name in (
         *("gate", "pace", "fast_pace", "decision", "adapters", "app", "cli", "config", "demo", "bench"),
         *("enrolment", "deploy", "doctor", "notify", "logs", "trusted_clock", "wiring"),
+        *("watch", "forgetting", "erasure", "sessions", "prove", "dpia", "calibration"),
     )
 )
 ROOTS = frozenset(
-    f"edgegate.{name}" for name in ("adapters", "app", "enrolment", "demo", "cli", "testing", "bench", "doctor")
+    f"edgegate.{name}"
+    for name in (
+        *("adapters", "app", "enrolment", "demo", "cli", "testing", "bench", "doctor"),
+        *("prove", "dpia", "calibration"),
+    )
 )
 ENGINES = {
     "edgegate.faces.insightface_engine": {"insightface", "onnxruntime"},
     "edgegate.faces.dlib_engine": {"dlib"},
+    "edgegate.liveness.minifasnet": {"onnxruntime"},
+    "edgegate.liveness.insightface_addon": {"insightface", "onnxruntime"},
+    "edgegate.faces.opencv_engine": {"onnxruntime"},
 }
 MAX_LINES = 400
 
@@ -98,6 +108,7 @@ def test_the_decision_is_pure() -> None:
 def test_ports_speak_of_values_only() -> None:
     """The contracts are made of the model and the state."""
     assert frozenset() == house("edgegate.ports") - {"edgegate.model", "edgegate.state"}
+    assert frozenset() == house("edgegate.stores") - {"edgegate.model"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if part(name) in ADAPTERS])
@@ -107,7 +118,7 @@ def test_adapters_know_neither_each_other_nor_what_is_above(module: str) -> None
     assert set() == {name for name in house(module) if part(name) in forbidden}
 
 
-@pytest.mark.parametrize("module", ["edgegate.gate", "edgegate.pace", "edgegate.fast_pace"])
+@pytest.mark.parametrize("module", ["edgegate.gate", "edgegate.watch", "edgegate.pace", "edgegate.fast_pace"])
 def test_the_loop_knows_no_adapter(module: str) -> None:
     """Gate and paces are handed everything they touch."""
     assert set() == {name for name in house(module) if part(name) in ADAPTERS | ROOTS}

@@ -13,8 +13,9 @@ from edgegate import __version__, logs
 from edgegate.errors import EdgeGateError
 
 COMMANDS = (
-    *("run", "check", "issuer", "enroll", "verify", "models", "journal", "lockdown", "clock"),
-    *("service", "doctor", "signals", "wiring", "simulate", "demo", "bench"),
+    *("run", "check", "issuer", "device", "enroll", "consent", "verify", "models", "calibrate", "liveness"),
+    *("journal", "lockdown", "clock", "prove", "dpia", "service", "doctor", "signals", "wiring"),
+    *("simulate", "demo", "bench"),
 )
 
 

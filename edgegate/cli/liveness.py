@@ -1,0 +1,214 @@
+"""`edgegate liveness test DIR`: how well live faces are told from pictures of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from edgegate import __version__, logs
+from edgegate.adapters import load_faces
+from edgegate.camera.recorded import VideoCamera
+from edgegate.cli.common import config_option, configuration_or_defaults
+from edgegate.errors import EdgeGateError, EndOfFrames
+from edgegate.faces import catalogue
+from edgegate.faces.look import FaceLook
+from edgegate.faces.manifest import MANIFEST, MAX_MANIFEST_BYTES
+from edgegate.files import exists, read_small, write_private
+from edgegate.images import read_image
+from edgegate.liveness import fake, material
+from edgegate.liveness.engines import MINIFASNET, open_engine
+from edgegate.liveness.evaluation import Tally, judge
+from edgegate.liveness.page import html
+from edgegate.liveness.port import LivenessEngine
+from edgegate.liveness.report import HEADINGS, Report, as_dict, facts, notes, rows
+from edgegate.model import Image, Template, Unsealed, Vector
+from edgegate.ports import Face, FaceEngine
+
+LOOKS_A_SECOND = 10
+"""About how often the gate looks: of a video, so many frames a second are taken."""
+_MAX_NAME = 200
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("liveness", help="presentation attack detection")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    test = actions.add_parser(
+        "test",
+        help="measure it on labelled pictures and videos",
+        description="Reads DIR/bona_fide and one folder for each species of attack (DIR/print, DIR/replay_phone, …). "
+        "In them, a picture is one frame by itself; a folder of pictures, or a video, is one presentation. Nothing of "
+        "a picture is kept.",
+    )
+    config_option(test)
+    test.add_argument("folder", type=Path, metavar="DIR", help="a folder with bona_fide/ and folders of attacks")
+    test.add_argument(
+        "--liveness-pack", default=MINIFASNET, metavar="PACK", help=f"a name or a directory (default {MINIFASNET})"
+    )
+    test.add_argument("--pack", help="finds the faces; instead of the configuration's faces.pack")
+    test.add_argument("--no-cues", action="store_true", help="the engine alone, without the cues of a sequence")
+    output = test.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print JSON")
+    output.add_argument("--html", type=Path, metavar="FILE", help="also write a page")
+    test.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = configuration_or_defaults(args)
+    logs.hush_libraries()
+    found = material.find(args.folder)
+    if args.html is not None and exists(args.html):
+        raise EdgeGateError("exists already", where=str(args.html), next="name another file")
+    engine = load_liveness(args.liveness_pack, config.faces.models_dir)
+    faces = load_faces(config, args.pack)
+    report = Report(
+        data=_printable(args.folder.resolve().name),
+        engine=engine.name,
+        live_at=engine.live_at,
+        spoof_below=engine.spoof_below,
+        detector=faces.pack.id,
+        made=datetime.now(UTC).date().isoformat(),
+        version=__version__,
+        with_cues=not args.no_cues,
+        problems=found.problems,
+    )
+    _judge_all(found, engine, faces.engine, report)
+    for problem in report.problems:
+        print(_printable(problem), file=sys.stderr)
+    if not any(tally.frames for tally in (report.bona_fide, *report.attacks.values())):
+        raise EdgeGateError("holds no picture that can be read", where=str(args.folder), next="see the lines above")
+    if args.json:
+        print(json.dumps(as_dict(report), allow_nan=False))
+    else:
+        _show(report)
+    if args.html is not None:
+        write_private(args.html, html(report).encode())
+        print(f"{args.html} holds the page")
+    return 0
+
+
+def load_liveness(setting: str, models_dir: Path) -> LivenessEngine:
+    """The engine of a liveness pack: `fake`, a name, or a directory."""
+    if setting == fake.NAME:
+        return fake.FakeLivenessEngine()
+    pack = catalogue.choose_liveness(setting, models_dir)
+    manifest = pack.folder / MANIFEST
+    return open_engine(read_small(manifest, MAX_MANIFEST_BYTES, missing="import the pack again"), manifest, pack.read)
+
+
+def _judge_all(found: material.Material, engine: LivenessEngine, faces: FaceEngine, report: Report) -> None:
+    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    screen = Console(stderr=True)
+    find = _Compared(faces).find
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        for species, source in bar.track(found.sources):
+            frames = _frames(source, report)
+            outcome = judge(frames, find, engine, with_cues=report.with_cues, sequence=source.sequence)
+            if outcome.scores:
+                tally = report.bona_fide if species is None else report.attacks.setdefault(_printable(species), Tally())
+                tally.add(outcome, engine.live_at, sequence=source.sequence)
+
+
+class _Compared:
+    """The face that the gate would compare: its face stage is let look for nobody, and is told what it asks to embed.
+
+    Port `FaceEngine` around another, without its recogniser.
+    """
+
+    def __init__(self, engine: FaceEngine) -> None:
+        self._engine = engine
+        self.metric, self.dimensions = engine.metric, engine.dimensions
+        self._asked: list[Face] = []
+
+    def detect(self, image: Image) -> list[Face]:
+        return self._engine.detect(image)
+
+    def embed(self, image: Image, face: Face) -> Vector:
+        self._asked.append(face)
+        return np.zeros(self.dimensions, np.float32)
+
+    def find(self, image: Image) -> Face | None:
+        """None where the gate would not compare: nobody, several, or too poor."""
+        self._asked.clear()
+        stage = FaceLook(self, "", float("inf"))
+        stage.begin(Unsealed(Template(np.zeros(self.dimensions, np.float32), "")))
+        stage.look(image)
+        stage.end()
+        return self._asked[0] if self._asked else None
+
+
+def _frames(source: material.Source, report: Report) -> Iterator[Image]:
+    """The pictures of a source; what cannot be read is one line in the report."""
+    pictures = _video(source.paths[0], report) if source.video else _pictures(source, report)
+    for image in pictures:
+        report.sizes.add((image.shape[1], image.shape[0]))
+        yield image
+
+
+def _pictures(source: material.Source, report: Report) -> Iterator[Image]:
+    for path in source.paths:
+        try:
+            yield read_image(path)
+        except EdgeGateError as error:
+            report.problems.append(str(error))
+
+
+def _video(path: Path, report: Report) -> Iterator[Image]:
+    camera = VideoCamera(path)
+    with closing(camera):
+        try:
+            camera.open()
+            step = max(1, round(_fps(path) / LOOKS_A_SECOND))
+            while True:
+                image = camera.read()
+                yield image
+                for _ in range(step - 1):
+                    camera.read()
+        except EndOfFrames:
+            return
+        except EdgeGateError as error:
+            report.problems.append(f"{path}: {error.what}; {error.next}")
+
+
+def _fps(path: Path) -> float:
+    capture = cv2.VideoCapture(str(path))
+    try:
+        return min(240.0, capture.get(cv2.CAP_PROP_FPS))
+    finally:
+        capture.release()
+
+
+def _show(report: Report) -> None:
+    console = Console(highlight=False)
+    for title, text in facts(report):
+        console.print(f"{title:<9} {text}", markup=False)
+    for unit, by_presentation in (("frame", False), ("presentation", True)):
+        if by_presentation and not report.presentations:
+            continue
+        table = Table(box=box.SIMPLE, title=f"per {unit}", title_justify="left")
+        for number, heading in enumerate(HEADINGS):
+            table.add_column(heading, justify="right" if number else "left")
+        for row in rows(report, by_presentation=by_presentation):
+            table.add_row(*row)
+        console.print(table)
+    for note in notes(report):
+        console.print(note, markup=False)
+    if report.problems:
+        console.print(f"{len(report.problems)} file(s) or folder(s) were not used, see above", markup=False)
+
+
+def _printable(text: str) -> str:
+    """A name from a disk, as one line that a terminal can show."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown if len(shown) <= _MAX_NAME else f"{shown[: _MAX_NAME - 1]}…"

@@ -214,6 +214,9 @@ def test_another_kind_of_message_is_not_taken_for_a_signature() -> None:
         claims(key=None, sealed="sealed"),
         claims(key=None, sealed=bytes(MAX_SEALED_BYTES + 1)),
         claims(sealed=b"sealed"),
+        b"\xd8\x23\x00",  # tagged as a pattern, which a number is not
+        b"\xd8\x24\x00",  # the same as a mail
+        b"\xc5\x82\x1a\x7f\xff\xff\xff\x01",  # two to the power of two thousand million
     ],
     ids=lambda wrong: repr(wrong)[:40],
 )

@@ -52,6 +52,10 @@ def seeds() -> Iterator[bytes]:
         yield bytes([CODED]) + signed
         yield bytes([CLAIMS]) + payload
         yield bytes([PARTS]) + cbor2.dumps([protected, unprotected, payload, signature])
+    # Tagged as what they are not: a pattern, a mail, a date, a number with a large exponent.
+    for tagged in (b"\xd8\x23\x00", b"\xd8\x24\x00", b"\xc0\x00", b"\xc5\x82\x1a\x7f\xff\xff\xff\x01"):
+        yield bytes([CODED]) + tagged
+        yield bytes([CLAIMS]) + tagged
     yield bytes([CODED]) + b"\x81" * 900
     yield bytes([CLAIMS]) + cbor2.dumps({1: "S", 4: 2**70, 6: True, 7: bytes(BADGE_ID_BYTES), (1, 2): [None, 1.5]})
     yield bytes([PARTS]) + cbor2.dumps([b"\xa1\x01\x27", {4: KEYS.kid}, b"", bytes(64)])

@@ -58,16 +58,19 @@ CALLS = {
         "edgegate/faces/photos.py": "from the photographs of an enrolment",
         "edgegate/bench.py": "ones, nobody's",
         "edgegate/calibration/embed.py": "zeros, nobody's: the gate's quality checks on photographs of a data set",
+        "edgegate/cli/liveness.py": "zeros, nobody's: the same checks on pictures of attacks",
     },
     "Unsealed": {
         "edgegate/vault/store.py": "the vault",
         "edgegate/calibration/embed.py": "the same zeros",
+        "edgegate/cli/liveness.py": "the same zeros",
     },
     "Credential": {"edgegate/badges/credential.py": "read from a badge and verified, or a new badge"},
     "Comparison": {"edgegate/faces/look.py": "the face side of a presentation"},
     "begin": {
         "edgegate/gate.py": "the comparison of a presentation",
         "edgegate/calibration/embed.py": "with zeros",
+        "edgegate/cli/liveness.py": "with zeros",
     },
 }
 """Who may call these, and why; whatever they are called on."""

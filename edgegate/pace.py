@@ -70,13 +70,15 @@ class Inbox:
         self._queue: queue.Queue[Event] = queue.Queue(size)
         self.dropped = 0
 
-    def post(self, event: Event) -> None:
-        try:
-            self._queue.put_nowait(event)
-        except queue.Full:
-            self.dropped += 1
-            if self.dropped == 1:
-                log.warning("the loop is too slow: events are being dropped")
+    def post(self, *events: Event) -> None:
+        """The caller keeps none of them: a badge's text must not wait in a reader's thread for the next badge."""
+        for event in events:
+            try:
+                self._queue.put_nowait(event)
+            except queue.Full:
+                self.dropped += 1
+                if self.dropped == 1:
+                    log.warning("the loop is too slow: events are being dropped")
 
     def take(self, wait_s: float) -> list[Event]:
         """All events that wait, or those that come within `wait_s` seconds."""
@@ -214,8 +216,7 @@ class RealPace:
                 continue
             number, self._scanning_since = frame.number, time.monotonic()
             try:
-                for event in self._frame_reader.scan(frame):
-                    self._inbox.post(event)
+                self._inbox.post(*self._frame_reader.scan(frame))
             finally:
                 self._scanning_since = None
             if "qr" in self._broken:
@@ -231,9 +232,7 @@ class RealPace:
                 self._broken.discard(reader.name)
                 log.warning("reader back: %s", reader.name, extra={"fault": Reason.READER_LOST.value})
             while not self._stopping.is_set():
-                event = reader.next()
-                if event is not None:
-                    self._inbox.post(event)
+                self._inbox.post(*filter(None, [reader.next()]))
         except EndOfCodes:
             pass
         except EdgeGateError as error:

@@ -31,7 +31,8 @@ class Camera(Protocol):
         ...
 
     def read(self) -> Image:
-        """The next picture, (height, width, 3) BGR uint8. Raises CameraLost or, for recordings, EndOfFrames."""
+        """The next picture, (height, width, 3) BGR uint8, in memory of its own: whoever gets it overwrites it in the
+        end. Raises CameraLost or, for recordings, EndOfFrames."""
         ...
 
     def close(self) -> None:

@@ -99,7 +99,7 @@ def test_the_same_frames_give_the_same_events(site: Site) -> None:
         for event in stream:
             event.pop("latency_ms", None)
     assert streams[0] == streams[1]
-    assert all(line.startswith(("INFO ", "WARNING ")) for line in first.stderr.splitlines())
+    assert [] == [line for line in first.stderr.splitlines() if not line.startswith(("INFO ", "WARNING "))]
     assert "fake" in first.stderr
 
 

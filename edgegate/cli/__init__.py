@@ -9,7 +9,7 @@ import traceback
 from importlib import import_module
 from typing import NoReturn
 
-from edgegate import __version__, logs
+from edgegate import __version__, logs, memory
 from edgegate.errors import EdgeGateError
 
 COMMANDS = (
@@ -38,6 +38,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 checked and found wanting, 2 cannot."""
     logs.start()
+    memory.guard()
     argv = sys.argv[1:] if argv is None else argv
     args = parser(argv[0] if argv else None).parse_args(argv)
     try:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TextIO
 
-from edgegate import logs, memory
+from edgegate import logs
 from edgegate.app import App
 from edgegate.cli.common import config_option, configuration
 from edgegate.errors import EdgeGateError
@@ -29,7 +29,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    memory.guard()
     config = configuration(args)
     if args.until_end and config.camera.kind not in ("frames", "video"):
         raise EdgeGateError(

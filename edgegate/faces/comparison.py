@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgegate.memory import Wiped
 from edgegate.model import Unsealed, Vector
 
 
 def score(a: Vector, b: Vector, metric: str) -> float:
     """Higher is closer: cosine similarity of two vectors, or 1 - their Euclidean distance."""
     if metric == "distance":
-        return 1.0 - float(np.linalg.norm(a - b))
+        with Wiped() as wiped:
+            return 1.0 - float(np.linalg.norm(wiped(a - b)))
     norms = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
     return float(a @ b) / norms if norms > 0 else -1.0
 
 
 def mean(vectors: list[Vector], metric: str) -> Vector:
     """The average embedding; of unit length where the metric is cosine."""
-    middle = np.mean(vectors, axis=0, dtype=np.float32)
+    with Wiped() as wiped:
+        middle = np.mean(wiped(np.stack(vectors)), axis=0, dtype=np.float32)
     if metric == "cosine":
         middle /= max(float(np.linalg.norm(middle)), 1e-12)
     return np.asarray(middle, np.float32)
@@ -42,8 +45,9 @@ class Comparison:
             self._count += 1
         finally:
             probe.fill(0)
-        fused = mean([self._sum / np.float32(self._count)], self._metric)
-        return score(fused, self._template.vector, self._metric) >= self._threshold
+        with Wiped() as wiped:
+            fused = wiped(mean([wiped(self._sum / np.float32(self._count))], self._metric))
+            return score(fused, self._template.vector, self._metric) >= self._threshold
 
     def wipe(self) -> None:
         self._template.wipe()

@@ -47,7 +47,13 @@ def pid() -> int:
 
 def until(begins: str) -> float:
     """Seconds until the status begins so."""
-    return wait_for(lambda: status().startswith(begins), PATIENCE_S, f"status {begins}, not {status()}", 0.2)
+
+    def instead() -> str:
+        return "\n".join(
+            (f"status {begins}, but {properties(UNIT, 'ActiveState', 'StatusText')}", *journal(UNIT)[-12:])
+        )
+
+    return wait_for(lambda: status().startswith(begins), PATIENCE_S, instead, 0.2)
 
 
 def kill(number: signal.Signals) -> None:
@@ -83,7 +89,7 @@ def decided(after: int, *wanted: str) -> None:
     wait_for(
         lambda: any(row[2 : 2 + len(wanted)] == wanted for row in rows() if row[0] > after),
         PATIENCE_S,
-        f"{wanted} after row {after} in {rows()[-5:]}",
+        lambda: f"{wanted} after row {after} in {rows()[-5:]}",
         0.2,
     )
 

@@ -26,12 +26,14 @@ CHIPS = Path("/sys/kernel/config/gpio-sim")
 RUN = Path("/run/parts")
 
 
-def wait_for(condition: Callable[[], object], timeout_s: float, what: str, every_s: float = 0.05) -> float:
-    """Seconds until the condition held. Raises TimeoutError with `what` when it never did."""
+def wait_for(
+    condition: Callable[[], object], timeout_s: float, what: str | Callable[[], str], every_s: float = 0.05
+) -> float:
+    """Seconds until the condition held. Raises TimeoutError with `what`, asked then, when it never did."""
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > timeout_s:
-            raise TimeoutError(f"not within {timeout_s:g} s: {what}")
+            raise TimeoutError(f"not within {timeout_s:g} s: {what if isinstance(what, str) else what()}")
         time.sleep(every_s)
     return time.monotonic() - started
 

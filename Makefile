@@ -44,7 +44,7 @@ demo: venv
 	$(BIN)/edgegate demo
 
 test: venv
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 # An hour, or so many seconds, shared by the targets.
 FUZZ_S ?= 3600

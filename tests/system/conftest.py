@@ -66,6 +66,7 @@ RemainAfterExit=yes
 WorkingDirectory=/opt/machine
 ExecStart=/usr/bin/python3 -m guest.plug
 KillMode=process
+TimeoutStartSec=150
 [Install]
 WantedBy=multi-user.target
 """
@@ -81,6 +82,13 @@ edgegate enroll add --diary --badge-out /root/eve.png
 edgegate enroll revoke /root/eve.png
 cd / && edgegate check && edgegate journal verify || test ! -e /var/lib/edgegate/journal.db
 systemctl enable edgegate.service parts.service
+"""
+
+PLUGGED_IN = """\
+until systemctl is-active --quiet parts.service; do
+  if systemctl is-failed --quiet parts.service; then journalctl --no-pager -n 5 -u parts.service; exit 1; fi
+  sleep 0.5
+done
 """
 
 
@@ -154,7 +162,7 @@ def _picture(people: tuple[str, ...], badge: Path | None) -> Image:
 @pytest.fixture(scope="session")
 def machine(gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A machine with that disk."""
-    return Machine(tmp_path_factory.mktemp("machine") / "gate", {"repository": ROOT}, gate.disk)
+    return Machine(tmp_path_factory.mktemp("machine") / "gate", {"repository": ROOT}, gate.disk, PLUGGED_IN)
 
 
 @pytest.fixture(scope="module")

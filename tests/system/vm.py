@@ -112,6 +112,13 @@ class Guest:
             time.sleep(POLL_S)
         return ready.exists() and self.on
 
+    def takes(self, script: str) -> bool:
+        """Whether a script ends well within the time for a boot."""
+        try:
+            return self.run(script, timeout_s=BOOT_S, check=False).code == 0
+        except MachineFailed:
+            return False
+
     def alive(self) -> None:
         """Raises MachineFailed when the machine is off."""
         if not self.on:
@@ -168,9 +175,13 @@ class Machine:
     is. `folder` holds the disk (a few MB at first) and, for each boot, the console, the orders and their output.
     """
 
-    def __init__(self, folder: Path, folders: Mapping[str, Path] | None = None, disk: Path | None = None) -> None:
-        """`disk`: a raw image in place of the one without the product; it is never written to."""
+    def __init__(
+        self, folder: Path, folders: Mapping[str, Path] | None = None, disk: Path | None = None, whole: str = ""
+    ) -> None:
+        """`disk`: a raw image in place of the one without the product; it is never written to. `whole`: a script that
+        ends well once all parts of the machine are there, which belongs to its boot."""
         self.folder = folder
+        self._whole = whole
         self._folders = {"guest": HERE / "guest"} | dict(folders or {})
         self._made = build()
         self._boots = 0
@@ -185,7 +196,7 @@ class Machine:
         """Another machine with the same disk as this one, which must be off: install once, break it many times."""
         folder.mkdir(parents=True)
         shutil.copyfile(self._disk, folder / "disk.qcow2")
-        return Machine(folder, self._folders)
+        return Machine(folder, self._folders, whole=self._whole)
 
     @contextmanager
     def boot(self) -> Iterator[Guest]:
@@ -197,12 +208,12 @@ class Machine:
             guest.cut()
 
     def _boot(self) -> Guest:
-        """Until the guest takes orders. Emulated boots hang now and then for no reason of ours: try again.
-        From the first order on nothing is ever repeated, or a test could pass on its second attempt."""
+        """Until the guest takes orders and its parts are there. Emulated boots hang now and then for no reason of
+        ours: try again. From a test's first order on nothing is repeated, or it could pass on its second attempt."""
         for attempt in range(1, BOOTS + 1):
             guest = self._switch_on()
             try:
-                if guest.wait_ready(BOOT_S):
+                if guest.wait_ready(BOOT_S) and guest.takes(self._whole):
                     return guest
             except BaseException:  # an impatient person's Ctrl-C: leave no emulator behind
                 guest.cut()

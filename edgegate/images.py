@@ -44,7 +44,10 @@ def read_image(path: Path) -> Image:
         ) from None
     if rgb is None:
         raise PhotoRefused(
-            "too_large", f"has {width} x {height} pixels", where=str(path), next="use at most 50 megapixels"
+            "too_large",
+            f"has {width} x {height} pixels, more than 50 megapixels",
+            where=str(path),
+            next="make it smaller",
         )
     return np.ascontiguousarray(rgb[:, :, ::-1])
 

@@ -33,12 +33,18 @@ def manifest(**changes: Any) -> str:
 
 PACKS = {
     "not yaml": ("name: [", "is no pack manifest (it is not YAML)"),
-    "a list": ("- 1", "is no pack manifest"),
+    "a list": ("- 1", "is no pack manifest (it holds no keys and values)"),
     "empty": ("", "is no pack manifest"),
     "no name": (manifest(name=None), "is no pack manifest (name"),
     "name leads out": (manifest(name="../mine"), "is no pack manifest (name"),
-    "file leads out": (manifest(detector={"file": "../x", "sha256": "0" * 64}), "is no pack manifest (detector.file"),
-    "file is elsewhere": (manifest(detector={"file": "/x", "sha256": "0" * 64}), "is no pack manifest (detector.file"),
+    "file leads out": (
+        manifest(detector={"file": "../x", "sha256": "0" * 64}),
+        "is no pack manifest (detector.file: must be the plain name of a file in the pack's own folder); ",
+    ),
+    "file is elsewhere": (
+        manifest(detector={"file": "/x", "sha256": "0" * 64}),
+        "is no pack manifest (detector.file: must be the plain name of a file in the pack's own folder); ",
+    ),
     "a file too large": (
         manifest(detector={"file": "x", "sha256": "0" * 64, "bytes": 1 << 40}),
         "is no pack manifest (detector.bytes",

@@ -276,6 +276,15 @@ def test_a_name_that_is_taken(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "models").exists()
 
 
+def test_a_manifest_that_lies_elsewhere(tmp_path: Path) -> None:
+    """A link is no manifest either, wherever it leads."""
+    source = folder(tmp_path / "source")
+    (source / "pack.yaml").rename(tmp_path / "elsewhere")
+    (source / "pack.yaml").symlink_to(tmp_path / "elsewhere")
+    assert f"{source / 'pack.yaml'}: is a link; " in not_imported(source, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_a_folder_with_something_else(tmp_path: Path, kind: str) -> None:
     """A link out of the folder, a pipe that never ends, a folder of that name: refused, not waited for."""

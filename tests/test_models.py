@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from edgegate import device_key
+from edgegate.calibration import record
+from edgegate.calibration.keeping import calibration
 from edgegate.errors import EdgeGateError
 from edgegate.faces import catalogue
 from edgegate.faces.manifest import MANIFEST
 from edgegate.faces.pack import LivenessPack, Pack, parse_any
+from tests.calibration.kit import report
 from tests.commands import Cli, good, refusal
 from tests.conftest import Site
 
@@ -149,6 +154,33 @@ def test_a_pack_without_a_threshold_is_not_taken(
         calibrated.threshold(1e-4),
         calibrated.manifest.measured_on,
     )
+
+
+def test_a_pack_calibrated_here_is_told(site: Site, cli: Cli, shared: Path) -> None:
+    """The list marks it as what `auto` takes then, `info` gives the thresholds that the gate uses, and one that
+    somebody has altered is named by both, and by `verify`."""
+    config = site.configure(faces={"models_dir": "packs", "pack": "auto"})
+    unmeasured(shared / "models" / OPENCV, site.folder / "packs")
+    pack = catalogue.choose("opencv-zoo", config.faces.models_dir)
+    device_key.make(config.gate.device_key)
+    signer = device_key.load(config.gate.device_key)
+    path = record.place(pack, config.faces.models_dir)
+    record.write(calibration(replace(report([3] * 30), pack=pack), signer.name), path, signer)
+    listing = good(cli("models", "list", cwd=site.folder))
+    assert [" PACK", "*opencv-zoo", " dlib"] == marked(listing)[:3]
+    assert "calibrated" in listing.splitlines()[1]
+    info = good(cli("models", "info", "opencv-zoo"))
+    assert " at FMR 0.01 per presentation, measured on: thin air: 90 pictures of 30 people, calibrated " in info
+    assert f"signed by device {signer.name}" in info
+    assert "never measured" not in info
+    assert "good  opencv-zoo, and its calibration" in good(cli("models", "verify")).splitlines()
+    path.write_bytes(path.read_bytes().replace(b"thin air", b"thick air"))
+    assert "! " + str(path) in good(cli("models", "info", "opencv-zoo"))
+    listing = good(cli("models", "list"))
+    assert "refused" in listing.splitlines()[1]
+    assert f"! {path}: was not signed by this device, or was altered since" in listing
+    code, out, _ = cli("models", "verify")
+    assert (1, True) == (code, f"BAD   {path}: was not signed by this device" in out)
 
 
 def test_a_pack_that_rots_is_found(site: Site, cli: Cli, shared: Path) -> None:

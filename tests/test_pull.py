@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -144,6 +145,34 @@ def test_links_are_not_followed(tmp_path: Path, web: Web, name: str) -> None:
     refused(models, web, str(models))
     assert {"file"} == left(other)
     assert b"mine" == (other / "file").read_bytes()
+
+
+def test_a_pull_that_is_killed_is_gone_on_from(tmp_path: Path, web: Web) -> None:
+    """In the middle of the second file, by a signal that nobody can catch: no pack is seen, and the next attempt asks
+    for the rest only."""
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from edgegate.faces.offers import Offer; from edgegate.faces.pull import pull\n"
+        "def tell(file, size, have):\n"
+        "    if file == 'recogniser.onnx' and have > 400_000: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "offer = Offer.model_validate_json(sys.stdin.read())\n"
+        "pull(offer, Path('models'), accepted=True, base=sys.argv[1], tell=tell)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, web.address],
+        cwd=tmp_path,
+        input=offer().model_dump_json(),
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert -signal.SIGKILL == done.returncode
+    models = tmp_path / "models"
+    assert [] == on_shelf(models).packs + on_shelf(models).problems
+    size = (models / ".pull-small" / "recogniser.onnx.part").stat().st_size
+    pull(offer(), models, accepted=True, base=web.address).verify()
+    assert [("/recogniser.onnx", None), ("/recogniser.onnx", f"bytes={size}-")] == web.asked[1:]
+    assert {"small", "small/pack.yaml", "small/detector.onnx", "small/recogniser.onnx"} == left(models)
 
 
 def test_a_disk_without_room_is_seen_before(tmp_path: Path) -> None:

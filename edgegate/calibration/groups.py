@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgegate.calibration.problems import Problem, printable
+from edgegate.calibration.problems import Problem, Unusable, printable
 from edgegate.calibration.table import read_table
-from edgegate.errors import EdgeGateError
 
 MAX_GROUPS = 100
 _NEXT = "give a CSV file with the columns identity,group"
@@ -36,7 +35,9 @@ def read(path: Path, people: Sequence[str]) -> Groups:
     for identity, groups in said.items():
         if len(groups) > 1:
             rows = " and ".join(map(str, sorted(groups.values())))
-            problems.append(Problem("contradictory", identity, f"rows {rows} of {path.name} name different groups"))
+            problems.append(
+                Problem("contradictory", identity, f"rows {rows} of {path.name} name different groups; none is used")
+            )
     known = set(people)
     problems += [
         Problem("unknown_identity", identity, f"is in {path.name}, and has no pictures")
@@ -48,7 +49,7 @@ def read(path: Path, people: Sequence[str]) -> Groups:
     names = sorted(set(chosen.values()))
     if not 0 < len(names) <= MAX_GROUPS:
         what = f"names {len(names)} groups, at most {MAX_GROUPS} are taken" if names else "names none of these people"
-        raise EdgeGateError(what, where=str(path), next=_NEXT)
+        raise Unusable(what, where=path, next=_NEXT, problems=problems)
     numbers = {name: number for number, name in enumerate(names)}
     member_of = [numbers[chosen[name]] if name in chosen else -1 for name in people]
     return Groups([printable(name) for name in names], member_of, problems)

@@ -181,7 +181,9 @@ def _rounded_up(rate: float) -> float:
 
 
 def _thinned(fmr: NDArray[np.float64], fnmr: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Enough of a curve to draw it: where either rate has changed, evenly."""
-    changed = np.flatnonzero((np.diff(fmr, prepend=2) != 0) | (np.diff(fnmr, prepend=2) != 0))
-    step = max(1, len(changed) // CURVE_POINTS)
-    return [(float(fmr[place]), float(fnmr[place])) for place in changed[::step]]
+    """Enough of a curve to draw it: the lowest threshold for each of many FMRs, as many in every decade; both ends."""
+    seen = int(np.count_nonzero(fmr))  # threshold rising, FMR falling: so many are above 0
+    levels = np.geomspace(fmr[0], fmr[seen - 1], CURVE_POINTS)
+    places = np.searchsorted(-fmr, -levels * (1 + 1e-9))
+    chosen = np.unique(np.concatenate([places, [seen - 1, min(seen, len(fmr) - 1)]]))
+    return [(float(fmr[place]), float(fnmr[place])) for place in chosen]

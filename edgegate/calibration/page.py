@@ -14,7 +14,8 @@ from edgegate.calibration.report import farthest_off, sides
 _STYLE = """
 body { font: 15px/1.5 sans-serif; max-width: 62em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; margin: .5em 0 1.5em }
-th, td { border-bottom: 1px solid #ccc; padding: .25em .8em; text-align: left; white-space: nowrap }
+th, td { border-bottom: 1px solid #ccc; padding: .25em .8em; text-align: left; vertical-align: top }
+th { white-space: nowrap }
 table { font-variant-numeric: tabular-nums }
 svg { max-width: 100%; height: auto }
 """

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgegate.calibration.people import Album, Picture, refuse_too_many
-from edgegate.calibration.problems import Problem, printable
+from edgegate.calibration.problems import Problem, Unusable, printable
 from edgegate.calibration.statistics import Indices
 from edgegate.calibration.table import read_table, read_text
 from edgegate.errors import EdgeGateError
@@ -92,7 +92,7 @@ class _Rows:
 
 def read(path: Path, folder: Path) -> PairList:
     """The rows that can be used, their files below `folder`. Raises EdgeGateError for a list of another kind, or one
-    that leaves no row."""
+    that leaves no row, with why none was."""
     text = read_text(path, NEXT)
     rows = _Rows(folder)
     header = re.match(r"\s*\d+(?:[ \t]+(\d+))?[ \t]*\r?\n", text)
@@ -103,7 +103,9 @@ def read(path: Path, folder: Path) -> PairList:
     names = None if header else _joined(rows)
     kept = [row for row in rows.rows if row.kept]
     if not kept:
-        raise EdgeGateError("has no row that can be used", where=str(path), next=NEXT)
+        missing = all(problem.code == "missing" for problem in rows.problems)
+        advice = f"are these files below {folder}?" if rows.problems and missing else NEXT
+        raise Unusable("has no row that can be used", where=path, next=advice, problems=rows.problems)
     files = sorted({name for row in kept for name in (row.first, row.second)})
     refuse_too_many(len(files), path)
     folders = {name: name.rpartition("/")[0] for name in files}

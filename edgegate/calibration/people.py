@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgegate.calibration.problems import Problem
+from edgegate.calibration.problems import Problem, Unusable
 from edgegate.errors import EdgeGateError
 from edgegate.images import SUFFIXES
 
@@ -35,7 +35,7 @@ class Album:
 
 def read(folder: Path) -> Album:
     """All pictures in the folders of `folder`, sorted by name. Raises EdgeGateError when it shows fewer than two
-    people."""
+    people, with what was left out of it."""
     pictures: list[Picture] = []
     people: list[str] = []
     problems: list[Problem] = []
@@ -46,8 +46,10 @@ def read(folder: Path) -> Album:
         found: list[Picture] = []
         for path in listing(entry):
             place = f"{entry.name}/{path.name}"
-            if path.suffix.lower() not in SUFFIXES or not path.is_file():
-                problems.append(Problem("not_a_picture", place, "is no picture, by its name"))
+            if path.suffix.lower() not in SUFFIXES:
+                problems.append(Problem("not_a_picture", place, "is no picture that is read here, by its name"))
+            elif not path.is_file():
+                problems.append(Problem("not_a_picture", place, "is no file, or a link that leads nowhere"))
             elif len(found) == MAX_EACH:
                 problems.append(Problem("too_many", place, f"is beyond the {MAX_EACH} pictures taken of one person"))
             else:
@@ -60,7 +62,7 @@ def read(folder: Path) -> Album:
     refuse_too_many(len(pictures), folder)
     if len(people) < 2:
         what = "holds pictures of one person only" if people else "holds no person's folder with pictures"
-        raise EdgeGateError(f"{what}, so nobody can be told apart", where=str(folder), next=NEXT)
+        raise Unusable(f"{what}, so nobody can be told apart", where=folder, next=NEXT, problems=problems)
     return Album(pictures, people, problems)
 
 

@@ -30,9 +30,13 @@ STYLES = (Style("#1f5fa8", ""), Style("#777777", "2 4"), Style("#b5421a", "9 4")
 
 
 def det(curves: Sequence[tuple[str, Side]]) -> str:
-    """One line for each side, as far as its data support; the legend in the upper right."""
+    """One line for each side, as far as its data support; the legend in the upper right names those without one too.
+    A rate below the lowest tick lies on it."""
     lines = [_line(side, style) for (_, side), style in zip(curves, STYLES, strict=False)]
-    legend = [_legend(number, name, STYLES[number]) for number, (name, _) in enumerate(curves)]
+    legend = [
+        _legend(number, name if _drawn(side) else f"{name}: too little data", STYLES[number])
+        for number, (name, side) in enumerate(curves)
+    ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'font-family="sans-serif" font-size="12" role="img"><title>DET plot: FNMR against FMR</title>'
@@ -54,9 +58,12 @@ def _place(rate: float, least: float, most: float, start: float, end: float) -> 
 
 
 def _line(side: Side, style: Style) -> str:
-    drawn = [(fmr, fnmr) for fmr, fnmr in side.curve if side.supports <= fmr <= FMR_TICKS[-1]]
-    points = " ".join(f"{_x(fmr):.1f},{_y(fnmr):.1f}" for fmr, fnmr in drawn)
+    points = " ".join(f"{_x(fmr):.1f},{_y(fnmr):.1f}" for fmr, fnmr in _drawn(side))
     return f'<polyline points="{points}" fill="none" stroke="{style.colour}" stroke-width="2"{_dash(style)}/>'
+
+
+def _drawn(side: Side) -> list[tuple[float, float]]:
+    return [(fmr, fnmr) for fmr, fnmr in side.curve if side.supports <= fmr <= FMR_TICKS[-1]]
 
 
 def _grid() -> str:
@@ -66,9 +73,9 @@ def _grid() -> str:
         parts.append(f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{HEIGHT - BOTTOM}" stroke="#ddd"/>')
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{tick:g}</text>')
     for tick in FNMR_TICKS:
-        y = _y(tick)
+        y, least = _y(tick), "≤ " if tick == FNMR_TICKS[0] else ""
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{100 * tick:g} %</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{least}{100 * tick:g} %</text>')
     middle = (TOP + HEIGHT - BOTTOM) / 2
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">FMR</text>')
     parts.append(f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">FNMR</text>')
@@ -76,7 +83,7 @@ def _grid() -> str:
 
 
 def _legend(number: int, name: str, style: Style) -> str:
-    x, y = WIDTH - RIGHT - 230, TOP + 20 + 20 * number
+    x, y = WIDTH - RIGHT - 330, TOP + 20 + 20 * number
     return (
         f'<line x1="{x}" y1="{y}" x2="{x + 36}" y2="{y}" stroke="{style.colour}" stroke-width="2"{_dash(style)}/>'
         f'<text x="{x + 44}" y="{y + 4}">{name}</text>'

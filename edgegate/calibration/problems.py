@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from edgegate.errors import EdgeGateError
 
 MAX_WHERE = 200
 
@@ -20,6 +23,15 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{printable(self.where)}: {self.what}"
+
+
+class Unusable(EdgeGateError):
+    """Nothing is left to work with; `problems` says what became of each part. The line itself counts them."""
+
+    def __init__(self, what: str, *, where: Path, next: str, problems: Sequence[Problem]) -> None:
+        self.problems = problems
+        counted = ", ".join(f"{count} {code}" for code, count in counts(problems).items())
+        super().__init__(f"{what} ({counted})" if counted else what, where=str(where), next=next)
 
 
 def printable(text: str) -> str:

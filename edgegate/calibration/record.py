@@ -117,6 +117,11 @@ def place(pack: Pack, models_dir: Path) -> Path:
     return folder / NAME
 
 
+def measured(pack: Pack, models_dir: Path) -> bool:
+    """Is there a threshold for a pack, its own or one of a calibration, however good that is?"""
+    return pack.measured or exists(place(pack, models_dir))
+
+
 def write(calibration: Calibration, path: Path, signer: Signer) -> None:
     """Sign and write it, over an older one. Raises EdgeGateError when it cannot be written."""
     body = yaml.safe_dump(calibration.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=10_000)
@@ -144,7 +149,9 @@ def find(pack: Pack, models_dir: Path, key: Verifier | None) -> Calibration | No
         raise _refused(path, "is no calibration that this version knows")
     if key is None:
         raise EdgeGateError(
-            "cannot be checked: this device has no public key", where=str(path), next="make one with `edgegate device`"
+            "cannot be checked: this device has no public key",
+            where=str(path),
+            next="make one with `edgegate device init`",
         )
     if not key.verifies(message, _decoded(signature)):
         raise _refused(path, "was not signed by this device, or was altered since")

@@ -40,8 +40,9 @@ def main(argv: list[str] | None = None) -> int:
     logs.start()
     memory.guard()
     argv = sys.argv[1:] if argv is None else argv
-    args = parser(argv[0] if argv else None).parse_args(argv)
     try:
+        # Importing a command takes seconds on a small machine: Ctrl-C meanwhile is no traceback either.
+        args = parser(argv[0] if argv else None).parse_args(argv)
         code = int(args.run(args))
         sys.stdout.flush()
         return code

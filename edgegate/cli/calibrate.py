@@ -20,7 +20,7 @@ from edgegate.calibration.embed import MAX_JOBS, default_jobs
 from edgegate.calibration.evaluate import LOOKS, NothingToCompare, Report, Request, evaluate
 from edgegate.calibration.keeping import calibration
 from edgegate.calibration.page import html
-from edgegate.calibration.problems import Problem, printable
+from edgegate.calibration.problems import Problem, Unusable, printable
 from edgegate.cli.common import config_option, configuration_or_defaults
 from edgegate.errors import EdgeGateError
 from edgegate.faces import catalogue
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         found = _evaluate(request, pack)
-    except NothingToCompare as error:
+    except (NothingToCompare, Unusable) as error:
         _tell(error.problems)
         raise
     _tell(found.problems)
@@ -95,13 +95,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _evaluate(request: Request, pack: Pack) -> Report:
-    columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     screen = Console(stderr=True)
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("")
-        return evaluate(
-            request, pack, partial(open_engine, threads=1), lambda done, of: bar.update(task, completed=done, total=of)
-        )
+        task = bar.add_task("loading", total=None)
+
+        def watch(done: int, of: int) -> None:
+            # The comparisons follow in one go: what is left to wait for has no count.
+            bar.update(task, description="embedding" if done < of else "comparing", completed=done, total=of)
+
+        return evaluate(request, pack, partial(open_engine, threads=1), watch)
 
 
 def _tell(problems: Sequence[Problem]) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from edgegate import device_key
+from edgegate.calibration import record
+from edgegate.calibration.record import Calibration
 from edgegate.cli.common import config_option, configuration_or_defaults
+from edgegate.config import Config
 from edgegate.errors import EdgeGateError, ModelsMissing
 from edgegate.faces import catalogue
 from edgegate.faces.carry import export_pack, import_pack
@@ -28,7 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ("pull", "download a pack of the catalogue and install it", run_pull, "NAME"),
         ("export", "write an installed pack to one file, for a stick", run_export, "NAME"),
         ("import", "install a pack from a folder or an exported file", run_import, "PATH"),
-        ("verify", "check the hashes of all packs", run_verify, ""),
+        ("verify", "check the hashes of all packs, and who signed their calibrations", run_verify, ""),
     ):
         made[name] = action = actions.add_parser(name, help=text)
         config_option(action)
@@ -44,13 +49,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run_list(args: argparse.Namespace) -> int:
-    shelf = _shelf(configuration_or_defaults(args).faces.models_dir)
-    chosen = _auto(shelf)
+    config = configuration_or_defaults(args)
+    shelf = _shelf(config.faces.models_dir)
+    chosen = _auto(shelf, config.faces.models_dir)
     _row("PACK", "ENGINE", "DIM", "THRESHOLD", "LICENCE")
     for pack in shelf.faces:
         known = pack.manifest.engine in catalogue.ENGINES
         licence = _licence(pack) if known else "not usable: this version lacks its engine"
-        _row(*_columns(pack.manifest), licence, mark="*" if chosen is not None and pack.id == chosen.id else " ")
+        columns = _columns(pack.manifest)
+        try:
+            if _calibration(pack, config) is not None:
+                columns = (*columns[:3], "calibrated")
+        except EdgeGateError as error:
+            columns = (*columns[:3], "refused")
+            shelf.problems.append(error)
+        _row(*columns, licence, mark="*" if chosen is not None and pack.id == chosen.id else " ")
     if shelf.liveness:
         _row("\nLIVENESS", "ENGINE", "", "", "LICENCE")
     for live in shelf.liveness:
@@ -67,7 +80,8 @@ def run_list(args: argparse.Namespace) -> int:
 
 
 def run_info(args: argparse.Namespace) -> int:
-    models_dir = configuration_or_defaults(args).faces.models_dir
+    config = configuration_or_defaults(args)
+    models_dir = config.faces.models_dir
     pack = _shelf(models_dir).named(args.pack)
     if pack is None and args.pack in {offer.name for offer in offers()}:
         offer = offered(args.pack)
@@ -77,7 +91,13 @@ def run_info(args: argparse.Namespace) -> int:
         print(f"terms       {offer.terms}")
         return 0
     pack = pack or catalogue.choose(args.pack, models_dir)
-    _tell(pack, str(pack.folder))
+    try:
+        own = _calibration(pack, config) if isinstance(pack, Pack) else None
+    except EdgeGateError as error:
+        _tell(pack, str(pack.folder))
+        print(f"! {error}")
+        return 0
+    _tell(pack, str(pack.folder), own)
     return 0
 
 
@@ -86,8 +106,12 @@ def run_pull(args: argparse.Namespace) -> int:
     models_dir = configuration_or_defaults(args).faces.models_dir
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        pack = pull(offer, models_dir, accepted=args.accept_license, base=args.url, tell=_teller(progress))
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            pack = pull(offer, models_dir, accepted=args.accept_license, base=args.url, tell=_teller(progress))
+    except KeyboardInterrupt:
+        print("edgegate: stopped; run it again to go on from here", file=sys.stderr)
+        raise
     _say_installed(pack)
     return 0
 
@@ -111,11 +135,13 @@ def run_import(args: argparse.Namespace) -> int:
 
 
 def run_verify(args: argparse.Namespace) -> int:
-    shelf = _shelf(configuration_or_defaults(args).faces.models_dir)
+    config = configuration_or_defaults(args)
+    shelf = _shelf(config.faces.models_dir)
     for pack in shelf.packs:
         try:
             pack.verify()
-            print(f"good  {pack.name}")
+            own = _calibration(pack, config) if isinstance(pack, Pack) else None
+            print(f"good  {pack.name}{', and its calibration' if own is not None else ''}")
         except EdgeGateError as error:
             shelf.problems.append(error)
     for problem in shelf.problems:
@@ -123,7 +149,7 @@ def run_verify(args: argparse.Namespace) -> int:
     return 1 if shelf.problems else 0
 
 
-def _tell(pack: AnyPack, where: str) -> None:
+def _tell(pack: AnyPack, where: str, own: Calibration | None = None) -> None:
     manifest = pack.manifest
     number = f", id {pack.id}" if isinstance(pack, Pack) else ""
     print(f"{pack.name}  ({manifest.kind}, engine {manifest.engine}{number})")
@@ -132,9 +158,14 @@ def _tell(pack: AnyPack, where: str) -> None:
         print(f"file        {part.file}  sha256 {part.sha256}")
     if isinstance(manifest, Manifest):
         print(f"template    {manifest.recogniser.dimensions} numbers, {manifest.recogniser.metric}")
-        for fmr, threshold in sorted(manifest.thresholds.items()):
-            print(f"threshold   {threshold:.3f} at FMR {fmr:g} per comparison, measured on: {manifest.measured_on}")
-        if not manifest.thresholds:
+        thresholds, per, measured_on = manifest.thresholds, "comparison", manifest.measured_on
+        if own is not None:
+            thresholds, per, measured_on = own.thresholds, "presentation", own.measured_on
+        for fmr, threshold in sorted(thresholds.items()):
+            print(f"threshold   {threshold:.3f} at FMR {fmr:g} per {per}, measured on: {measured_on}")
+        if own is not None:
+            print(f"            signed by device {own.device}; the gate uses these, not those of the pack's makers")
+        if not thresholds:
             print("threshold   never measured at a stated FMR; `run` does not take it before `edgegate calibrate` has")
         if manifest.authors is not None:
             print(f"            its authors name {manifest.authors.threshold:g}: {manifest.authors.stands_for}")
@@ -184,8 +215,17 @@ def _shelf(models_dir: Path) -> catalogue.Shelf:
     return shelf
 
 
-def _auto(shelf: catalogue.Shelf) -> Pack | None:
+def _calibration(pack: Pack, config: Config) -> Calibration | None:
+    """What this device measured of a pack. Raises EdgeGateError for a calibration that the gate would refuse."""
     try:
-        return None if shelf.problems else catalogue.best(shelf)
+        key = device_key.load_public(config.gate.device_key)
+    except device_key.DeviceKeyMissing:
+        key = None
+    return record.find(pack, config.faces.models_dir, key)
+
+
+def _auto(shelf: catalogue.Shelf, models_dir: Path) -> Pack | None:
+    try:
+        return None if shelf.problems else catalogue.best(shelf, lambda pack: record.measured(pack, models_dir))
     except ModelsMissing:
         return None

@@ -103,16 +103,16 @@ def _write(part: Path, name: str, paths: list[Path]) -> None:
 
 @contextmanager
 def _folder(folder: Path) -> Iterator[tuple[bytes, Take]]:
-    def take(name: str) -> io.BufferedReader:
+    def itself(name: str) -> Path:
         path = folder / name
         if path.is_symlink():
             raise EdgeGateError("is a link", where=str(path), next="a pack's folder holds the files themselves")
-        return open_model(path)
+        return path
 
-    yield (
-        read_small(folder / MANIFEST, MAX_MANIFEST_BYTES, missing="name a pack's folder, one with pack.yaml in it"),
-        take,
+    manifest = read_small(
+        itself(MANIFEST), MAX_MANIFEST_BYTES, missing="name a pack's folder, one with pack.yaml in it"
     )
+    yield manifest, lambda name: open_model(itself(name))
 
 
 @contextmanager

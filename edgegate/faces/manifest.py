@@ -16,6 +16,12 @@ from edgegate.errors import EdgeGateError
 MANIFEST = "pack.yaml"
 MAX_MANIFEST_BYTES = 64 * 1024
 MAX_MODEL_BYTES = 1 << 30
+_WORDS = {
+    "file": "must be the plain name of a file in the pack's own folder",
+    "sha256": "must be 64 small hexadecimal digits",
+    "name": "must be a short name of small letters, digits, '.', '_' and '-'",
+}
+"""Instead of a pattern, which says little on a ladder; by the last part of the key."""
 
 
 class _Part(BaseModel):
@@ -128,7 +134,14 @@ def read_manifest(data: bytes, path: Path) -> AnyManifest:
         return Manifest.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _unreadable(f"{'.'.join(map(str, first['loc'])) or 'manifest'}: {first['msg']}", path) from None
+        raise _unreadable(_mistake(first["loc"], first["type"], first["msg"]), path) from None
+
+
+def _mistake(place: tuple[int | str, ...], kind: str, said: str) -> str:
+    if not place:
+        return "it holds no keys and values"
+    words = _WORDS.get(str(place[-1])) if kind == "string_pattern_mismatch" else None
+    return f"{'.'.join(map(str, place))}: {words or said}"
 
 
 def _kind(raw: Any) -> object:

@@ -133,9 +133,30 @@ def test_what_cannot_end_well_is_refused_at_once(site: Site, folder: Path, cli: 
         (("people", "--pairs", "no.csv"), "no.csv: does not exist"),
         (("people", "--groups", "no.csv"), "no.csv: does not exist"),
         (("none",), "holds no person's folder with pictures"),
-        (("people/ana",), "holds no person's folder with pictures"),
     ):
         assert says in refusal(cli("calibrate", *args, cwd=site.folder))
+
+
+def test_why_there_is_nothing_to_compare(site: Site, folder: Path, cli: Cli) -> None:
+    """One person's own folder, a list of other pictures, groups of other people: each part is told, then one line."""
+    (site.folder / "pairs.csv").write_text("file_x,file_y,same\nAna/1.png,Ben/1.png,no\n")
+    (site.folder / "groups.csv").write_text("identity,group\nzoe,A\n")
+    for args, first, last in (
+        (("people/ana",), "1.png: lies in no person's folder", "holds no person's folder with pictures"),
+        (
+            ("people", "--pairs", "pairs.csv"),
+            "row 2: there is no picture Ana/1.png",
+            f"pairs.csv: has no row that can be used (1 missing); are these files below {folder.name}?",
+        ),
+        (
+            ("people", "--groups", "groups.csv"),
+            "zoe: is in groups.csv, and has no pictures",
+            "groups.csv: names none of these people (6 ungrouped, 1 unknown_identity); give a CSV file",
+        ),
+    ):
+        code, out, err = cli("calibrate", *args, "--jobs", "1", cwd=site.folder)
+        assert (2, "", first) == (code, out, err.splitlines()[0])
+        assert last in err.splitlines()[-1]
 
 
 def test_nobody_with_a_face(site: Site, cli: Cli) -> None:

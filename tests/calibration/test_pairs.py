@@ -12,6 +12,7 @@ from edgegate.calibration.listed import Rows, pairs_of, presentations_of
 from edgegate.calibration.measure import measure
 from edgegate.calibration.pairs import PairList
 from edgegate.calibration.people import Album, Picture
+from edgegate.calibration.problems import Unusable
 from edgegate.errors import EdgeGateError
 from tests.calibration.kit import album, embeddings, near, passes
 
@@ -138,7 +139,8 @@ def test_lfw_as_it_is(tmp_path: Path) -> None:
     [
         ("", "the column file_x is not there"),
         ("file_x,file_y\nana/1.png,ana/2.png\n", "the column same or decision is not there"),
-        ("file_x,file_y,same\nana/1.png,none.png,yes\n", "has no row that can be used"),
+        ("file_x,file_y,same\n", "has no row that can be used"),
+        ("file_x,file_y,same\nana/1.png,,yes\n", "has no row that can be used .1 malformed."),
         ("file_x,file_y,same\n\0\n", "is no text in UTF-8"),
     ],
 )
@@ -146,6 +148,15 @@ def test_lists_of_no_use(folder: Path, text: str, says: str) -> None:
     """Empty, without labels, without pictures, binary: one line that says what a list is."""
     with pytest.raises(EdgeGateError, match=f"pairs.csv: {says}; give a CSV file with the columns file_x,file_y,same"):
         listed(folder, text)
+
+
+def test_a_list_of_other_pictures(folder: Path) -> None:
+    """The folder is not the list's: it is asked for, and each row is told."""
+    with pytest.raises(Unusable, match=r"can be used \(2 missing\); are these files below .*/all\?$") as refused:
+        listed(folder, "file_x,file_y,same\nAna/1.png,Ana/2.png,yes\nana/1.png,Ben/1.png,no\n")
+    assert ["row 2: there is no picture Ana/1.png", "row 3: there is no picture Ben/1.png"] == [
+        str(problem) for problem in refused.value.problems
+    ]
 
 
 def test_too_many_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgegate.calibration import groups, people
-from edgegate.calibration.problems import counts
+from edgegate.calibration.problems import Unusable, counts
 from edgegate.errors import EdgeGateError
 from tests.calibration.kit import album
 
@@ -33,8 +33,8 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     assert ["ana", "ben"] == found.people
     assert {"not_a_picture": 2, "no_pictures": 2, "stray": 1} == counts(found.problems)
     assert [
-        "ana/more.jpg: is no picture, by its name",
-        "ana/notes.odt: is no picture, by its name",
+        "ana/more.jpg: is no file, or a link that leads nowhere",
+        "ana/notes.odt: is no picture that is read here, by its name",
         "list.txt: lies in no person's folder",
         "nobody: holds no picture",
         "we?ird: holds no picture",
@@ -54,6 +54,24 @@ def test_nobody_to_tell_apart(tmp_path: Path) -> None:
     ):
         with pytest.raises(EdgeGateError, match=f"{name}: {says}.*; give a folder that holds one folder of pictures"):
             people.read(tmp_path / name)
+
+
+def test_why_nobody_is_left_is_told(tmp_path: Path) -> None:
+    """A person's folder without a picture: the line counts what was left out, and every part of it is told."""
+    folder = album(tmp_path / "all", ana=2)
+    (folder / "ben").mkdir()
+    (folder / "ben" / "ben.heic").write_bytes(b"x")
+    (folder / "ana" / "3.jpg").symlink_to("gone.jpg")
+    (folder / "me.jpg").write_bytes(b"x")
+    says = r"all: holds pictures of one person only, .* \(2 not_a_picture, 1 no_pictures, 1 stray\); give a folder"
+    with pytest.raises(Unusable, match=says) as refused:
+        people.read(folder)
+    assert [
+        "ana/3.jpg: is no file, or a link that leads nowhere",
+        "ben/ben.heic: is no picture that is read here, by its name",
+        "ben: holds no picture",
+        "me.jpg: lies in no person's folder",
+    ] == [str(problem) for problem in refused.value.problems]
 
 
 def test_pictures_beyond_the_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +95,7 @@ def test_groups_by_name(tmp_path: Path) -> None:
     assert (["A", "B"], [0, 1, -1, -1]) == (found.names, found.member_of)
     assert [
         "groups.csv, row 8: needs both identity and group",
-        "carl: rows 5 and 6 of groups.csv name different groups",
+        "carl: rows 5 and 6 of groups.csv name different groups; none is used",
         "nobody: is in groups.csv, and has no pictures",
         "dan: has no row in groups.csv",
     ] == [str(problem) for problem in found.problems]

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from edgegate.calibration.evaluate import Report
-from edgegate.calibration.measure import GroupFigures, GroupRates, farthest
+from edgegate.calibration.measure import CURVE_POINTS, GroupFigures, GroupRates, farthest
 from edgegate.calibration.page import html
 from edgegate.calibration.plot import det
 from edgegate.calibration.report import as_dict, farthest_off, sides, text
@@ -111,6 +111,22 @@ def test_the_plot_draws_what_the_data_support() -> None:
             points, key=lambda point: (-point[0], point[1])
         )
         assert min(x for x, _ in points) >= 64 + 560 * 0.5  # 6.9e-3 is in the right half
+
+
+def test_the_plot_reaches_the_least_rate() -> None:
+    """The line begins at the FMR of the strictest threshold in the table, and at its FNMR; without a line, the legend
+    says why."""
+    side = report([3] * 30).figures.per_pair
+    point = next(each for each in side.points if each.target == min(p.target for p in side.points if p.threshold))
+    assert point.fmr is not None
+    assert point.fnmr is not None
+    least = min(fmr for fmr, _ in side.curve if fmr >= side.supports)
+    assert least == pytest.approx(point.fmr.value, rel=0.1)
+    assert min(fnmr for fmr, fnmr in side.curve if fmr == least) == pytest.approx(point.fnmr.value, abs=0.02)
+    assert 50 < len(side.curve) <= CURVE_POINTS + 2
+    poor = det(sides(report([2, 2])))
+    assert 3 == poor.count(": too little data</text>")
+    assert "too little data" not in det(sides(report([3] * 30)))
 
 
 @pytest.mark.parametrize(

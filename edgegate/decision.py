@@ -6,9 +6,9 @@ should have ended by `now` ends before the event is applied, so a late event nev
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
+from edgegate.looks import advice, verdict_of
 from edgegate.model import (
     FAULTS,
     BadgeChecked,
@@ -124,7 +124,7 @@ def _expire(state: State, now: float) -> _Result:
     if state.until is None or now < state.until:
         return state, ()
     if state.phase is Phase.LOOKING:
-        return _decide(state, _verdict_of(state), now)
+        return _decide(state, verdict_of(state.looks, state.rules), now)
     if state.phase is Phase.CHECKING or (state.phase is Phase.CONFIRMING and state.confirmed):
         return _decide(state, Verdict(Reason.OUT_OF_ORDER), now)
     if state.phase is Phase.CONFIRMING:
@@ -159,6 +159,7 @@ def _code_seen(state: State, event: CodeSeen, now: float) -> _Result:
         badge=fingerprint,
         handle=None,
         looks=(),
+        hinted=frozenset(),
         confirmed=False,
         seen=tuple(seen.items()),
         foreign_since=None,
@@ -222,20 +223,18 @@ def _still_in_view(state: State, took_s: float) -> State:
 def _looked(state: State, look: Look, now: float) -> _Result:
     if look is Look.MATCH:
         return _decide(state, Verdict(Reason.MATCH), now)
-    state = replace(state, looks=(*state.looks, look))
-    return _expire(state, now)
+    state, hints = _advised(replace(state, looks=(*state.looks, look)))
+    after, actions = _expire(state, now)
+    # With the decision comes a sentence of its own.
+    return after, actions if after.phase is not Phase.LOOKING else hints
 
 
-def _verdict_of(state: State) -> Verdict:
-    """What to say when the time to look is over and nothing matched."""
-    counts = Counter(state.looks)
-    if counts[Look.BELOW] >= state.rules.min_probes:
-        return Verdict(Reason.NO_MATCH)
-    if not counts:
-        return Verdict(Reason.OUT_OF_ORDER, Reason.CAMERA_STALE.value)
-    del counts[Look.BELOW]
-    most = max(counts, key=counts.__getitem__) if counts else Look.POOR_QUALITY
-    return Verdict(Reason(most.value))
+def _advised(state: State) -> _Result:
+    """A word to the student, each once a presentation."""
+    kind = advice(state.looks)
+    if kind is None or kind in state.hinted:
+        return state, ()
+    return replace(state, hinted=state.hinted | {kind}), (Hint(kind),)
 
 
 def _decide(state: State, verdict: Verdict, now: float) -> _Result:
@@ -243,7 +242,7 @@ def _decide(state: State, verdict: Verdict, now: float) -> _Result:
     hold = {Phase.GRANTED: rules.granted_s, Phase.ALARM: rules.alarm_s, Phase.REFER: rules.refer_s}[phase]
     decide = Decide(verdict, state.presentation, state.handle)
     actions: tuple[Action, ...] = (Forget(), decide) if state.wants_face else (decide,)
-    state = replace(state, phase=phase, since=now, until=now + hold, verdict=verdict, looks=())
+    state = replace(state, phase=phase, since=now, until=now + hold, verdict=verdict, looks=(), hinted=frozenset())
     return state.counted(verdict.reason, now), actions
 
 

@@ -90,7 +90,8 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A reason, the decision it stands for, and what refines it (a `Detail`, or the fault behind `out_of_order`)."""
+    """A reason, the decision it stands for, and what refines it: a `Detail`, the fault behind `out_of_order`, or one of
+    `RECORDED_FAULTS` behind `poor_quality`."""
 
     reason: Reason
     detail: str | None = None
@@ -238,7 +239,38 @@ class Look(StrEnum):
     BELOW = "below"
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
+    TOO_FAR = "too_far"
+    TURNED_AWAY = "turned_away"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    BLURRED = "blurred"
+    CUT_OFF = "cut_off"
+    """Part of the face is outside the picture."""
+    COVERED = "covered"
+    """Perhaps by a mask or a scarf: said to the student, never recorded."""
     POOR_QUALITY = "poor_quality"
+    """Not fit to compare for no reason that a student could mend."""
+    UNSURE = "liveness_unsure"
+    """The face matches, and it is not shown (yet) that it is a live one."""
+    SPOOF = "spoof_suspected"
+    """The face matches, and looks like a picture of one."""
+
+
+QUALITY_FAULTS = frozenset(
+    {
+        Look.TOO_FAR,
+        Look.TURNED_AWAY,
+        Look.TOO_DARK,
+        Look.TOO_BRIGHT,
+        Look.BLURRED,
+        Look.CUT_OFF,
+        Look.COVERED,
+        Look.POOR_QUALITY,
+    }
+)
+"""Looks at a face that was found and not compared; each is `poor_quality` to the decision."""
+RECORDED_FAULTS = QUALITY_FAULTS - {Look.COVERED, Look.POOR_QUALITY}
+"""Those that become the detail of `poor_quality`. What covers a face may tell of a belief or an illness."""
 
 
 class Button(StrEnum):

@@ -42,6 +42,14 @@ class HintKind(StrEnum):
 
     NOT_A_BADGE = "not_a_badge"
     ONE_AT_A_TIME = "one_at_a_time"
+    """One badge, or one face."""
+    COME_CLOSER = "come_closer"
+    LOOK_AT_CAMERA = "look_at_camera"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    HOLD_STILL = "hold_still"
+    STEP_INTO_PICTURE = "step_into_picture"
+    UNCOVER_FACE = "uncover_face"
     WITHDRAWAL_ARMED = "withdrawal_armed"
     CONSENT_KEPT = "consent_kept"
 
@@ -60,6 +68,8 @@ class Rules:
     buzzer_max_s: float = 15.0
     look_s: float = 3.0
     min_probes: int = 3
+    enforce_liveness: bool = False
+    """A suspected picture of a face is an alarm; otherwise the supervisor is asked to look."""
     again_after_s: float = 2.0
     """A code out of view for this long is a new presentation when it comes back."""
     attempts: int = 3
@@ -97,6 +107,8 @@ class State:
     badge: bytes | None = field(default=None, repr=False)
     handle: bytes | None = field(default=None, repr=False)
     looks: tuple[Look, ...] = ()
+    hinted: frozenset[HintKind] = frozenset()
+    """What the student of this presentation was told while the gate was looking."""
     seen: tuple[tuple[bytes, float], ...] = field(default=(), repr=False)
     """Codes that had their presentation and are still in view, with the time of the last sight."""
     faults: frozenset[Reason] = frozenset()
@@ -132,6 +144,7 @@ class State:
             badge=None,
             handle=None,
             looks=(),
+            hinted=frozenset(),
             confirmed=False,
         )
 
@@ -150,7 +163,7 @@ class State:
         }
         if self.handle is not None and reason is Reason.MATCH:
             book.pop(self.handle, None)
-        elif self.handle is not None and reason is Reason.NO_MATCH:
+        elif self.handle is not None and reason in (Reason.NO_MATCH, Reason.SPOOF_SUSPECTED):
             recent = book.get(self.handle, Attempts()).times
             times = (*(t for t in recent if now - t < rules.attempts_within_s), now)
             full = len(times) >= rules.attempts

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import edgegate
-from edgegate.model import DECISION_OF, FAULTS, Detail, Reason
+from edgegate.model import DECISION_OF, FAULTS, RECORDED_FAULTS, Detail, Reason
 from edgegate.state import HintKind, Phase
 from edgegate.words import LANGUAGES
 
@@ -21,7 +21,7 @@ MODULES = {
     ".".join(("edgegate", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-HEART = frozenset(f"edgegate.{name}" for name in ("decision", "state", "model", "errors"))
+HEART = frozenset(f"edgegate.{name}" for name in ("decision", "looks", "state", "model", "errors"))
 ADAPTERS = frozenset(
     f"edgegate.{name}" for name in ("badges", "camera", "faces", "liveness", "signals", "vault", "journal")
 )
@@ -84,7 +84,7 @@ def test_the_guard_sees_imports() -> None:
 
 @pytest.mark.parametrize("module", sorted(HEART))
 def test_the_heart_imports_only_itself(module: str) -> None:
-    """Decision, state, model and errors know nothing else of the house."""
+    """Decision, looks, state, model and errors know nothing else of the house."""
     assert frozenset() == house(module) - HEART
 
 
@@ -198,7 +198,8 @@ def test_words_are_complete(language: str) -> None:
         "state": set(Phase),
         "student": {*(set(Phase) - outcomes), *(set(DECISION_OF) - FAULTS)},
         "supervisor": set(Reason),
-        "detail": set(Detail),
+        "detail": set(Detail) | RECORDED_FAULTS,
+        "again": set(RECORDED_FAULTS),
         "hint": set(HintKind),
     }
     words = sentences(language)

@@ -33,6 +33,8 @@ from edgegate.state import (
     Action,
     Decide,
     Forget,
+    Hint,
+    HintKind,
     KeepConsent,
     Lights,
     OpenTemplate,
@@ -214,6 +216,7 @@ class AnyDay(RuleBasedStateMachine):
         decided = [action for action in actions if isinstance(action, Decide)]
         judge_green(before, event, after_it, decided, self.now)
         judge_faces(before, event, after_it, actions)
+        judge_hints(before, event, after_it, actions)
         judge_withdrawals(before, event, after_it, actions, self.now)
         judge_decisions(before, event, after_it, decided)
         judge_memory(event, after_it, decided, self.now)
@@ -245,6 +248,21 @@ def judge_faces(before: State, event: Event, after: State, actions: tuple[Action
         assert not (event.forged or event.badge_expired or event.consent_expired or event.altered)
         assert not (after.locked or after.faults & BLOCKS_FACES)
     assert (before.wants_face and not after.wants_face) == (Forget() in actions)
+
+
+def judge_hints(before: State, event: Event, after: State, actions: tuple[Action, ...]) -> None:
+    """A look advises only while the gate goes on looking, and says nothing twice; who is not looked at hears none."""
+    assert after.wants_face or not after.hinted
+    kinds = [action.kind for action in actions if isinstance(action, Hint)] if isinstance(event, Looked) else []
+    advised = [kind for kind in kinds if kind is not HintKind.CONSENT_KEPT]  # which a late event brings too
+    assert len(advised) <= 1
+    if advised:
+        assert before.wants_face
+        assert after.wants_face
+        assert advised[0] not in before.hinted
+        assert after.hinted == before.hinted | set(advised)
+    elif before.wants_face and after.wants_face and before.presentation == after.presentation:
+        assert before.hinted == after.hinted
 
 
 def judge_withdrawals(before: State, event: Event, after: State, actions: tuple[Action, ...], now: float) -> None:

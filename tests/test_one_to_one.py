@@ -71,6 +71,8 @@ CALLS = {
         "edgegate/gate.py": "the comparison of a presentation",
         "edgegate/calibration/embed.py": "with zeros",
         "edgegate/cli/liveness.py": "with zeros",
+        "edgegate/faces/look.py": "liveness, which takes no template",
+        "edgegate/doctor/faces.py": "the same, to take its time",
     },
 }
 """Who may call these, and why; whatever they are called on."""

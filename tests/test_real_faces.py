@@ -29,6 +29,12 @@ def enrol(cli: Cli, site: Site, photos: list[Path], expires: str) -> tuple[int, 
 
 def present(cli: Cli, site: Site, photo: Path, folder: str) -> tuple[str, str]:
     """Decision and reason when the person of `photo` holds the badge before the camera."""
+    decision, reason, _, _ = presented(cli, site, photo, folder)
+    return decision, reason
+
+
+def presented(cli: Cli, site: Site, photo: Path, folder: str) -> tuple[str, str, str | None, list[str]]:
+    """The same, with the detail and the hints."""
     code, _, err = cli(
         *("simulate", "--photo", photo, "--badge", "badge.png", "--out", folder, "--frames", FRAMES), cwd=site.folder
     )
@@ -38,9 +44,11 @@ def present(cli: Cli, site: Site, photo: Path, folder: str) -> tuple[str, str]:
     )
     code, out, err = cli("run", "--events", "-", "--until-end", cwd=site.folder)
     assert 0 == code, err
-    decisions = [event for event in map(json.loads, out.splitlines()) if event["event"] == "decision"]
+    events = [json.loads(line) for line in out.splitlines()]
+    decisions = [event for event in events if event["event"] == "decision"]
     assert [1] == [event["presentation"] for event in decisions]
-    return decisions[0]["decision"], decisions[0]["reason"]
+    hints = [event["hint"] for event in events if event["event"] == "hint"]
+    return decisions[0]["decision"], decisions[0]["reason"], decisions[0].get("detail"), hints
 
 
 @pytest.fixture
@@ -63,6 +71,28 @@ def test_own_badge_passes_and_another_face_does_not(
     assert ("granted", "match") == present(cli, site, people / "barack_obama" / "2.jpg", "own")
     assert ("alarm", "no_match") == present(cli, site, people / "joe_biden" / "2.jpg", "other")
     assert ("alarm", "no_match") == present(cli, site, people / "rose_leslie" / "1.jpg", "third")
+
+
+@pytest.mark.parametrize(
+    ("engine", "photo", "detail", "hint"),
+    [
+        ("scrfd-mobileface", "pose_left.jpg", "turned_away", "look_at_camera"),
+        ("yunet-mobilefacenet", "pose_left.jpg", "turned_away", "look_at_camera"),
+        ("scrfd-mobileface", "mask.jpg", None, "uncover_face"),
+    ],
+)
+def test_a_face_not_fit_to_compare_is_told_why(
+    engine: str, photo: str, detail: str | None, hint: str, cli: Cli, site: Site, shared: Path, expires: str
+) -> None:
+    """The student hears what to do, the supervisor reads why; of a mask, only the student hears. It is no alarm."""
+    site.configure(faces={"pack": pack(engine, shared)}, camera={"width": 1280, "height": 720})
+    code, _, err = enrol(cli, site, [shared / "faces" / "people" / "barack_obama" / "1.jpg"], expires)
+    assert 0 == code, err
+
+    decision, reason, found, hints = presented(cli, site, shared / "faces" / "quality" / photo, "poor")
+
+    assert ("refer", "poor_quality", detail) == (decision, reason, found)
+    assert hint in hints
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -10,6 +10,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,9 +27,11 @@ from edgegate.calibration.people import Album
 from edgegate.calibration.problems import Problem
 from edgegate.calibration.statistics import Indices
 from edgegate.errors import EdgeGateError, PhotoRefused
+from edgegate.faces.comparison import usable
 from edgegate.faces.look import FaceLook
 from edgegate.faces.pack import Pack
 from edgegate.faces.photos import embed_for_enrolment
+from edgegate.faces.quality import assess
 from edgegate.images import read_image
 from edgegate.model import Image, Look, Template, Unsealed, Vector
 from edgegate.ports import Face, FaceEngine
@@ -48,6 +51,8 @@ class Embedded:
     probe: Vector | None = field(repr=False)
     not_enrolled: tuple[str, str] = ("", "")
     not_seen: str = ""
+    weight: float = 1.0
+    """How much the probe counts beside others of the same person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +61,8 @@ class Embeddings:
 
     templates: NDArray[np.float32]
     probes: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    """Of the probes; 1 where there is none."""
     enrolled: NDArray[np.bool_]
     seen: NDArray[np.bool_]
     person: Indices
@@ -74,6 +81,8 @@ class Remembering:
         self._vectors: dict[int, Vector] = {}
         self.given: Vector | None = None
         """A copy of the last embedding: those who ask for one wipe it."""
+        self.face: Face | None = None
+        """Whose it is."""
 
     def detect(self, image: Image) -> list[Face]:
         if image is not self._image:
@@ -86,7 +95,7 @@ class Remembering:
             vector = self._engine.embed(image, face)
             if image is self._image and any(face is known for known in self._faces):
                 self._vectors[id(face)] = vector.copy()
-        self.given = vector.copy()
+        self.given, self.face = vector.copy(), face
         return vector.copy()
 
 
@@ -102,11 +111,12 @@ def embed(path: Path, engine: Remembering) -> Embedded:
     try:
         template, refused = _template(path, image, engine)
         probe, missed = _probe(image, engine)
+        weight = 1.0 if probe is None or engine.face is None else assess(image, engine.face).weight
     except Exception as error:
         # Whatever a model or its library does on foreign data: this picture is lost, the others are not.
         failed = ("failed", f"the models failed on it ({type(error).__name__})")
         return Embedded(digest, None, None, failed, failed[0])
-    return Embedded(digest, template, probe, refused, missed)
+    return Embedded(digest, template, probe, refused, missed, weight)
 
 
 def _template(path: Path, image: Image, engine: Remembering) -> tuple[Vector | None, tuple[str, str]]:
@@ -114,7 +124,7 @@ def _template(path: Path, image: Image, engine: Remembering) -> tuple[Vector | N
         vector = embed_for_enrolment((str(path), image), engine)
     except PhotoRefused as error:
         return None, (error.code, error.what)
-    if not _sound(vector):
+    if not usable(vector):
         return None, ("bad_embedding", "its embedding is zero or not a number")
     return vector, ("", "")
 
@@ -123,16 +133,12 @@ def _probe(image: Image, engine: Remembering) -> tuple[Vector | None, str]:
     """What the gate's face stage would compare: it is let look for nobody, and what it embedded is kept."""
     stage = FaceLook(engine, "", float("inf"))
     stage.begin(Unsealed(Template(np.zeros(engine.dimensions, np.float32), "")))
-    engine.given = None
+    engine.given = engine.face = None
     look = stage.look(image)
     stage.end()
-    if look is not Look.BELOW or engine.given is None:
-        return None, look.value
-    return (engine.given, "") if _sound(engine.given) else (None, "bad_embedding")
-
-
-def _sound(vector: Vector) -> bool:
-    return bool(np.isfinite(vector).all()) and float(np.linalg.norm(vector)) > 0
+    if engine.given is not None and not usable(engine.given):
+        return None, "bad_embedding"
+    return (engine.given, "") if look is Look.BELOW and engine.given is not None else (None, look.value)
 
 
 def embed_all(paths: Sequence[Path], pack: Pack, load: Loader, jobs: int) -> Generator[Embedded, None, None]:
@@ -170,11 +176,20 @@ _here: list[Remembering | EdgeGateError] = []
 
 
 def _start(pack: Pack, load: Loader) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     try:
         _here[:] = [Remembering(load(pack))]
     except EdgeGateError as error:
         _here[:] = [error]  # an error here would only break the pool; the first picture tells it
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed tells nobody: without this, its processes would keep their memory for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _embed_here(path: Path) -> Embedded:
@@ -209,6 +224,7 @@ def stack(album: Album, found: Sequence[Embedded], metric: str, *, unique: bool)
     data = Embeddings(
         _rows(templates, metric),
         _rows(probes, metric),
+        np.array([1.0 if each is None else each.weight for each in kept], np.float32),
         np.array([vector is not None for vector in templates], np.bool_),
         np.array([vector is not None for vector in probes], np.bool_),
         np.array([picture.person for picture in album.pictures], np.int32),
@@ -234,7 +250,11 @@ def _repeated(album: Album, found: Sequence[Embedded]) -> tuple[list[Problem], s
         else:
             dropped.add(before)
             problems.append(
-                Problem("contradictory", places[0], f"is the same picture as {places[1]}, of another person")
+                Problem(
+                    "contradictory",
+                    places[0],
+                    f"is the same picture as {places[1]}, of another person; neither is used",
+                )
             )
     return problems, dropped
 

@@ -103,7 +103,7 @@ def _scores(rows: Rows, data: Embeddings, sequences: Indices, lengths: NDArray[n
     step = max(1, LOOKS // sequences.shape[1])
     for start in range(0, len(sequences), step):
         part = slice(start, start + step)
-        means = fused(data.probes[sequences[part]], data.metric)
+        means = fused(data.probes[sequences[part]], data.weights[sequences[part]], data.metric)
         templates = data.templates[rows.template[part]]
         if data.metric == "cosine":
             scores = np.einsum("rd,rld->rl", templates, means)

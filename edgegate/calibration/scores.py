@@ -68,10 +68,12 @@ def similarities(a: Scores, b: Scores, metric: str) -> Scores:
     return np.asarray(1.0 - np.sqrt(np.maximum(squares, 0.0)), np.float32)
 
 
-def fused(looks: Scores, metric: str) -> Scores:
-    """What `Comparison` compares after each look: the mean of all looks so far, (sequences, looks, dimensions)."""
-    count = np.arange(1, looks.shape[1] + 1, dtype=np.float32)[None, :, None]
-    means = np.asarray(np.cumsum(looks, axis=1, dtype=np.float32) / count, np.float32)
+def fused(looks: Scores, weights: Scores, metric: str) -> Scores:
+    """What `Comparison` compares after each look: the weighted mean of all looks so far, (sequences, looks,
+    dimensions); `weights` are (sequences, looks), above zero, and count squared."""
+    shares = (weights * weights)[:, :, None]
+    total = np.cumsum(shares, axis=1, dtype=np.float32)
+    means = np.asarray(np.cumsum(looks * shares, axis=1, dtype=np.float32) / total, np.float32)
     if metric == "cosine":
         means /= np.maximum(np.linalg.norm(means, axis=2, keepdims=True), np.float32(1e-12))
     return means
@@ -172,7 +174,8 @@ class AllPresentations(Crossed):
                 means, whose = [], []
 
     def _means(self, order: NDArray[np.intp]) -> Scores:
-        return fused(self._data.probes[rotations(order, self._looks)], self._data.metric)
+        looks = rotations(order, self._looks)
+        return fused(self._data.probes[looks], self._data.weights[looks], self._data.metric)
 
 
 def rotations(order: NDArray[np.intp], looks: int) -> NDArray[np.intp]:

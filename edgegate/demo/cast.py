@@ -64,7 +64,7 @@ def prepare(folder: Path, *, language: str, pace: str, pack: str) -> Cast:
             ("astronaut", "astronaut", now + 90 * DAY_S),
             ("group-1", "group-1", now + 90 * DAY_S),
             ("group-5", "group-5", now + 90 * DAY_S),
-            ("lost", "group-2", now + 90 * DAY_S),
+            ("lost", "group-1", now + 90 * DAY_S),
             ("diary", None, now + 90 * DAY_S),
             ("expired", None, now - DAY_S),
         ):

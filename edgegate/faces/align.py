@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgegate.model import Image, Vector
+from edgegate.ports import Face
 
 NORM_PX = 112
 ARCFACE_POINTS = np.array(
@@ -33,3 +34,17 @@ def norm_crop(image: Image, points: Vector, size: int = NORM_PX) -> Image:
     """The face as a (size, size, 3) picture."""
     move = similarity(np.asarray(points, np.float64), ARCFACE_POINTS * (size / NORM_PX))
     return np.asarray(cv2.warpAffine(image, move, (size, size)), np.uint8)
+
+
+def mirrored(image: Image, face: Face) -> tuple[Image, Face]:
+    """The picture and the face in it as a mirror shows them; left and right stay the viewer's."""
+    width = image.shape[1]
+    x, y, w, h = face.box
+    points = None if face.points is None else _turned(face.points, width)
+    return np.ascontiguousarray(image[:, ::-1]), Face((width - x - w, y, w, h), face.score, points)
+
+
+def _turned(points: Vector, width: int) -> Vector:
+    there = points[[1, 0, 2, 4, 3]].copy()
+    there[:, 0] = width - 1 - there[:, 0]
+    return there

@@ -7,6 +7,7 @@ import dlib
 import numpy as np
 
 from edgegate.errors import EdgeGateError
+from edgegate.faces.comparison import NO_NUMBERS, usable
 from edgegate.faces.pack import Pack
 from edgegate.memory import Wiped
 from edgegate.model import Image, Vector
@@ -30,6 +31,7 @@ class DlibEngine:
         try:
             self._detector = dlib.get_frontal_face_detector()
             self._shape = dlib.shape_predictor(str(pack.detector))
+            self._where = str(pack.recogniser)
             self._net = dlib.face_recognition_model_v1(str(pack.recogniser))
         except RuntimeError:
             raise EdgeGateError(
@@ -47,6 +49,7 @@ class DlibEngine:
         return sorted(faces, key=lambda face: -face.width)
 
     def embed(self, image: Image, face: Face) -> Vector:
+        """Raises EdgeGateError when the model gives no numbers, or zeros only."""
         left, top, width, height = (round(value) for value in face.box)
         with Wiped() as wiped:
             rgb = wiped(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
@@ -55,7 +58,9 @@ class DlibEngine:
             vector = np.asarray(descriptor, np.float32)
             for place in range(self.dimensions):
                 descriptor[place] = 0.0
-            return vector
+        if not usable(vector):
+            raise EdgeGateError(NO_NUMBERS, where=self._where, next="install the pack again, or choose another")
+        return vector
 
     def _detect(self, image: Image, scale: float) -> list[Face]:
         with Wiped() as wiped:

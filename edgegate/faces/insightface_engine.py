@@ -13,6 +13,8 @@ from insightface.model_zoo.scrfd import SCRFD
 
 from edgegate.errors import EdgeGateError
 from edgegate.faces.align import norm_crop
+from edgegate.faces.comparison import NO_NUMBERS, usable
+from edgegate.faces.exposure import relit
 from edgegate.faces.pack import Pack
 from edgegate.memory import Wiped
 from edgegate.model import Image, Vector
@@ -53,6 +55,7 @@ class InsightfaceEngine:
                 next="correct pack.yaml, or choose another pack",
             )
         self._detector.det_thresh = MIN_SCORE
+        self._where = str(pack.recogniser)
 
     def detect(self, image: Image) -> list[Face]:
         if min(image.shape[:2]) * DETECT_PX / max(image.shape[:2]) < MIN_PX:
@@ -65,12 +68,15 @@ class InsightfaceEngine:
         return sorted(faces, key=lambda face: -face.width)
 
     def embed(self, image: Image, face: Face) -> Vector:
+        """Raises EdgeGateError when the model gives no numbers, or zeros only."""
         if face.points is None:
             raise ValueError("a face without points cannot be aligned")
         with Wiped() as wiped:
-            crop = wiped(norm_crop(image, face.points, self._recogniser.input_size[0]))
+            crop = wiped(relit(wiped(norm_crop(image, face.points, self._recogniser.input_size[0]))))
             vector = wiped(np.asarray(self._recogniser.get_feat(crop), np.float32)).ravel()
-            return vector / np.float32(max(float(np.linalg.norm(vector)), 1e-12))
+            if not usable(vector):
+                raise EdgeGateError(NO_NUMBERS, where=self._where, next="import the pack again, or choose another")
+            return vector / np.float32(np.linalg.norm(vector))
 
 
 def _input_size(image: Image) -> tuple[int, int]:

@@ -17,6 +17,8 @@ import onnxruntime
 
 from edgegate.errors import EdgeGateError
 from edgegate.faces.align import norm_crop
+from edgegate.faces.comparison import NO_NUMBERS, usable
+from edgegate.faces.exposure import relit
 from edgegate.faces.manifest import MANIFEST, Input
 from edgegate.faces.pack import Pack
 from edgegate.memory import Wiped
@@ -36,8 +38,6 @@ NMS_OVERLAP = 0.3
 """Of two boxes that share more of their area, the weaker goes; its authors' figure."""
 TOP_K = 500
 """Candidates kept for that; its authors keep 5,000, for crowds."""
-LEAST_NORM = 1e-6
-"""An embedding shorter than this has no direction."""
 
 HEADS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
 STRIDES = (8, 16, 32)
@@ -81,7 +81,7 @@ class OpencvEngine:
         if face.points is None:
             raise ValueError("a face without points cannot be aligned")
         with Wiped() as wiped:
-            return self._embed(wiped(norm_crop(image, face.points, self._input.size)))
+            return self._embed(wiped(relit(wiped(norm_crop(image, face.points, self._input.size)))))
 
     def _detect(self, image: Image, scale: float) -> list[Face]:
         height, width = image.shape[:2]
@@ -99,10 +99,9 @@ class OpencvEngine:
             if raw.shape != (1, self.dimensions):
                 shape = "x".join(map(str, raw.shape))
                 raise self._unusable(f"gives {shape} numbers, its manifest says 1x{self.dimensions}")
-            norm = float(np.linalg.norm(raw))
-            if not np.isfinite(norm) or norm < LEAST_NORM:
-                raise self._unusable("gives no usable numbers")
-            return np.asarray(raw[0] / norm, np.float32)
+            if not usable(raw):
+                raise self._unusable(NO_NUMBERS)
+            return np.asarray(raw[0] / np.linalg.norm(raw), np.float32)
 
     def _unusable(self, what: str) -> EdgeGateError:
         return EdgeGateError(what, where=self._where, next="correct pack.yaml, or choose another pack")

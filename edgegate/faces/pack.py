@@ -40,6 +40,10 @@ __all__ = [
     "parse_any",
 ]
 
+EMBEDDING = "2"
+"""Which way a picture becomes an embedding, beside its models. A new one wherever the same picture gives other numbers:
+2 spreads the light of flat faces, and enrols a photograph together with its mirror image."""
+
 M = TypeVar("M", Manifest, LivenessManifest)
 
 
@@ -91,7 +95,7 @@ class Pack(_Installed[Manifest]):
     def id(self) -> str:
         """Name and a digest of everything that makes embeddings comparable; templates are bound to it."""
         m = self.manifest
-        parts = [m.engine, m.detector.sha256, m.recogniser.sha256, m.recogniser.metric]
+        parts = [EMBEDDING, m.engine, m.detector.sha256, m.recogniser.sha256, m.recogniser.metric]
         if m.recogniser.input is not None:
             parts += [str(value) for value in m.recogniser.input.model_dump().values()]
         return f"{m.name}/{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}"

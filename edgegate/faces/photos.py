@@ -6,30 +6,45 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from edgegate.errors import EdgeGateError, PhotoRefused
-from edgegate.faces.comparison import mean, score
-from edgegate.faces.quality import (
-    ENROL_MIN_SHARPNESS,
-    ENROL_MIN_WIDTH,
-    ENROL_RIVAL,
-    RIVAL,
-    rivals,
-    sharpness,
-)
+from edgegate.faces import choice
+from edgegate.faces.align import mirrored
+from edgegate.faces.comparison import NO_NUMBERS, mean, score, usable
+from edgegate.faces.quality import ENROLMENT, assess
 from edgegate.memory import Wiped
-from edgegate.model import Image, Template, Vector
-from edgegate.ports import FaceEngine
+from edgegate.model import Image, Look, Template, Vector
+from edgegate.ports import Face, FaceEngine
 
 Photo: TypeAlias = tuple[str, Image]
 """A name for messages, and the picture."""
 
 MAX_PHOTOS = 20
 
+_REFUSED: dict[Look, tuple[str, str, str]] = {
+    Look.TURNED_AWAY: (
+        "turned_away",
+        "the face is turned away, or the head bent",
+        "look straight at the camera, head upright, and take it again",
+    ),
+    Look.TOO_DARK: ("too_dark", "the face is too dark", "take it again with light on the face"),
+    Look.TOO_BRIGHT: ("too_bright", "the face is too bright to show its features", "take it again with less light"),
+    Look.BLURRED: ("blurred", "the face is blurred", "hold still, focus, and take it again"),
+    Look.CUT_OFF: ("cut_off", "part of the face is outside the picture", "take it again with the whole head in it"),
+    Look.COVERED: (
+        "covered",
+        "the lower half of the face seems to be covered",
+        "take it again with the face uncovered, or give a diary badge",
+    ),
+    Look.POOR_QUALITY: ("poor_quality", "the face has hardly any contrast", "clean the lens, or use another picture"),
+}
+"""Code, what, and what to do next."""
+
 
 def enrol(photos: Sequence[Photo], engine: FaceEngine, pack_id: str, agree: float) -> Template:
     """The mean embedding of one or more photographs of one person.
 
     `agree` is the score that two photographs of one person must reach. Raises PhotoRefused, whose `where` is
-    the photograph's name, with the codes no_face, several_faces, too_small, blurred and disagree.
+    the photograph's name, with the codes no_face, several_faces, too_small, those of `_REFUSED`, bad_embedding and
+    disagree.
     """
     if not 0 < len(photos) <= MAX_PHOTOS:
         raise EdgeGateError(f"{len(photos)} photographs given", next=f"give 1 to {MAX_PHOTOS} with --photo")
@@ -40,26 +55,39 @@ def enrol(photos: Sequence[Photo], engine: FaceEngine, pack_id: str, agree: floa
 
 
 def embed_for_enrolment(photo: Photo, engine: FaceEngine) -> Vector:
-    """One photograph's embedding, under the strict rules of enrolment."""
+    """One photograph's embedding, together with its mirror image's, under the strict rules of enrolment."""
     name, image = photo
     faces = engine.detect(image)
     if not faces:
         raise PhotoRefused("no_face", "no face is found", where=name, next="take it from the front, in good light")
-    if rivals(faces, ENROL_RIVAL):
+    face = choice.chosen(faces, image, choice.ENROLMENT)
+    if face is None:
         raise PhotoRefused(
             "several_faces", "shows several faces", where=name, next="take one with this person alone, or crop it"
         )
-    face = faces[0]
-    if face.width < ENROL_MIN_WIDTH:
+    fault = assess(image, face, ENROLMENT).fault
+    if fault is Look.TOO_FAR:
         raise PhotoRefused(
             "too_small",
-            f"the face is {face.width:.0f} pixels wide, {ENROL_MIN_WIDTH} are needed",
+            f"the face is {face.width:.0f} pixels wide, {ENROLMENT.width:g} are needed",
             where=name,
             next="come closer, or use a larger picture",
         )
-    if sharpness(image, face) < ENROL_MIN_SHARPNESS:
-        raise PhotoRefused("blurred", "the face is blurred", where=name, next="hold still, focus, and take it again")
-    return engine.embed(image, face)
+    if fault is not None:
+        code, what, remedy = _REFUSED[fault]
+        raise PhotoRefused(code, what, where=name, next=remedy)
+    vector = _both_ways(image, face, engine)
+    if vector is None:
+        raise PhotoRefused("bad_embedding", f"the model {NO_NUMBERS} for it", where=name, next="use another picture")
+    return vector
+
+
+def _both_ways(image: Image, face: Face, engine: FaceEngine) -> Vector | None:
+    """The mean with its mirror image, which costs the gate nothing (docs/accuracy.md); None without usable numbers."""
+    with Wiped() as wiped:
+        mirror, there = mirrored(image, face)
+        vectors = [wiped(engine.embed(image, face)), wiped(engine.embed(wiped(mirror), there))]
+        return mean(vectors, engine.metric) if all(map(usable, vectors)) else None
 
 
 def compare(first: Photo, second: Photo, engine: FaceEngine) -> float:
@@ -75,9 +103,10 @@ def _embed_whoever(photo: Photo, engine: FaceEngine) -> Vector:
     faces = engine.detect(image)
     if not faces:
         raise PhotoRefused("no_face", "no face is found", where=name, next="use a picture taken from the front")
-    if rivals(faces, RIVAL):
+    face = choice.chosen(faces, image, choice.GATE)
+    if face is None:
         raise PhotoRefused("several_faces", "shows several faces", where=name, next="crop it to one person")
-    return engine.embed(image, faces[0])
+    return engine.embed(image, face)
 
 
 def _check_agreement(names: list[str], vectors: list[Vector], metric: str, agree: float) -> None:

@@ -1,48 +1,142 @@
-"""Is this face good enough to compare? Two measures so far: width and sharpness."""
+"""Is this face good enough to compare, and if not, what can the person do about it? docs/quality.md has the figures."""
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
+import math
+from dataclasses import dataclass
 
-from edgegate.images import grey
-from edgegate.memory import Wiped
-from edgegate.model import Image
+from edgegate.faces.measures import Light, Pose, light, missing, mouth, pose, sharpness
+from edgegate.model import Image, Look
 from edgegate.ports import Face
 
-NORM_PX = 112
-SMOOTH_PX = 1.0
-RIVAL = 0.7
-"""A second face at least this wide, against the largest, stands as near: nobody can say whose badge it is."""
+__all__ = ["ENROLMENT", "GATE", "Limits", "Quality", "assess", "sharpness"]
+
+FAR_UP, FAR_DOWN = 0.25, 0.85
+"""`Pose.pitch` beyond which nothing is compared, whatever `Pose.nose` says."""
+BACKLIT, BACKLIT_SPREAD = 32.0, 12.0
+"""A face with darker highlights than this, in a box of more contrast than so dark a face has: the corners are bright.
+Engines stretch what is dark all over, and cannot stretch that."""
+DIM = 50.0
+"""A face with darker highlights than this that is not sharp wants light: that is why the exposure was long."""
+USUAL_SPREAD = 25.0
+"""A face of less contrast has weaker edges without being blurred: the bound of sharpness falls with its square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a face needs in order to be compared."""
+
+    width: float
+    """Pixels."""
+    sharpness: float
+    yaw: float
+    roll: float
+    """As in `Pose`, to either side."""
+    up: tuple[float, float]
+    down: tuple[float, float]
+    """`Pose.pitch` and `Pose.nose`, both of which must be beyond: people's own faces differ in each of them as much as
+    a bent head does."""
+    highlight: float
+    spread: float
+    burnt: float
+    """As in `Light`."""
+    missing: float
+    mouth: float
+    """A face whose mouth shows less than this is covered."""
+
 
 GATE_MIN_WIDTH = 60
-GATE_MIN_SHARPNESS = 3.0
+GATE_MIN_SHARPNESS = 3.5
 ENROL_MIN_WIDTH = 80
 ENROL_MIN_SHARPNESS = 8.0
-ENROL_RIVAL = 0.5
+
+GATE = Limits(
+    width=GATE_MIN_WIDTH,
+    sharpness=GATE_MIN_SHARPNESS,
+    yaw=0.6,
+    roll=55.0,
+    up=(0.31, 0.46),
+    down=(0.75, 0.685),
+    highlight=20.0,
+    spread=4.0,
+    burnt=0.5,
+    missing=0.185,
+    mouth=0.11,
+)
+"""Refuses what would not match anyway: a look that is not fit would be counted against its owner."""
+ENROLMENT = Limits(
+    width=ENROL_MIN_WIDTH,
+    sharpness=ENROL_MIN_SHARPNESS,
+    yaw=0.5,
+    roll=20.0,
+    up=(0.315, 0.465),
+    down=(0.65, 0.655),
+    highlight=50.0,
+    spread=12.0,
+    burnt=0.2,
+    missing=0.12,
+    mouth=0.11,
+)
+"""A bad look costs a frame, a bad template a year."""
 
 
-def sharpness(image: Image, face: Face) -> float:
-    """Variance of the Laplacian over the face box: grey, scaled to 112 x 112, smoothed by one pixel (grey levels
-    squared).
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What is wrong with a face, if anything, and how much it should count beside others of the same person."""
 
-    Without the smoothing a sensor's noise counts as sharpness: it added 23 % on photographs and lifted a bare wall
-    above a blurred face; with it, 1 %. On 262 photographs (LFW and five people): 7 at the least, 9 at the first
-    percentile, 25 at the median; blurred by two pixels of the 112 8 at the median, by three 4; a photograph out of
-    focus 3.
-    """
-    height, width = image.shape[:2]
-    x, y, w, h = face.box
-    left, top = max(0, round(x)), max(0, round(y))
-    crop = image[top : min(height, round(y + h)), left : min(width, round(x + w))]
-    if crop.size == 0:
-        return 0.0
-    with Wiped() as wiped:
-        scaled = wiped(cv2.resize(wiped(grey(crop)), (NORM_PX, NORM_PX), interpolation=cv2.INTER_AREA))
-        smooth = wiped(cv2.GaussianBlur(wiped(scaled.astype(np.float32)), (0, 0), SMOOTH_PX))
-        return float(wiped(cv2.Laplacian(smooth, cv2.CV_32F)).var())
+    fault: Look | None
+    """One of `model.QUALITY_FAULTS`."""
+    weight: float
+    """0 to 1; 0 with a fault."""
 
 
-def rivals(faces: list[Face], ratio: float) -> bool:
-    """Is there a second face nearly as wide as the first? `faces` are sorted, largest first."""
-    return len(faces) > 1 and faces[1].width >= ratio * faces[0].width
+def assess(image: Image, face: Face, limits: Limits = GATE) -> Quality:
+    """Judge a face of a BGR picture. The first fault in this order is given: what makes the next ones unmeasurable
+    comes first."""
+    if not all(map(math.isfinite, (*face.box, face.score))) or min(face.box[2:]) <= 0:
+        return Quality(Look.POOR_QUALITY, 0.0)
+    if face.width < limits.width:
+        return Quality(Look.TOO_FAR, 0.0)
+    if missing(image, face) > limits.missing:
+        return Quality(Look.CUT_OFF, 0.0)
+    turned = pose(face)
+    if face.points is not None and turned is None:
+        return Quality(Look.POOR_QUALITY, 0.0)
+    if turned is not None and _turned_away(turned, limits):
+        return Quality(Look.TURNED_AWAY, 0.0)
+    lit = light(image, face)
+    fault = _ill_lit(lit, limits)
+    if fault is None and lit.sharpness < limits.sharpness * min(1.0, (lit.spread / USUAL_SPREAD) ** 2):
+        fault = Look.BLURRED if lit.highlight >= DIM else Look.TOO_DARK
+    if fault is None:
+        shown = mouth(image, face)
+        fault = Look.COVERED if shown is not None and shown < limits.mouth else None
+    return Quality(fault, _weight(lit, turned, limits) if fault is None else 0.0)
+
+
+def _turned_away(turned: Pose, limits: Limits) -> bool:
+    if abs(turned.yaw) > limits.yaw or abs(turned.roll) > limits.roll or not FAR_UP <= turned.pitch <= FAR_DOWN:
+        return True
+    looks_up = turned.pitch < limits.up[0] and turned.nose < limits.up[1]
+    return looks_up or (turned.pitch > limits.down[0] and turned.nose > limits.down[1])
+
+
+def _ill_lit(lit: Light, limits: Limits) -> Look | None:
+    backlit = lit.highlight < BACKLIT and lit.spread > BACKLIT_SPREAD
+    if lit.highlight < limits.highlight or backlit:
+        return Look.TOO_DARK
+    if lit.burnt > limits.burnt:
+        return Look.TOO_BRIGHT
+    return Look.POOR_QUALITY if lit.spread < limits.spread else None
+
+
+def _weight(lit: Light, turned: Pose | None, limits: Limits) -> float:
+    """From a quarter at the bound to 1 where errors are no rarer any more."""
+    ramps = [
+        (lit.sharpness * max(1.0, (USUAL_SPREAD / max(lit.spread, 1.0)) ** 2) - limits.sharpness) / 6.5,
+        (lit.highlight - limits.highlight) / 50.0,
+        (lit.spread - limits.spread) / 12.0,
+        (limits.burnt - lit.burnt) / 0.4,
+        *(() if turned is None else ((limits.yaw - abs(turned.yaw)) / 0.35,)),
+    ]
+    return 0.25 + 0.75 * float(min(1.0, max(0.0, min(ramps))))

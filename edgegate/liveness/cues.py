@@ -9,14 +9,16 @@ from edgegate.images import grey
 from edgegate.liveness import badge, edges
 from edgegate.liveness.glance import Box, Glance, Window, glance
 from edgegate.liveness.motion import follow
-from edgegate.liveness.port import Cue
 from edgegate.memory import Wiped
 from edgegate.model import Image
+from edgegate.ports import Cue
 
 LOOKS_BACK = 3
 """Between two looks in a row a face hardly moves; over many of them its points are lost."""
 MIN_MOVE_PX = 1.0
 """A face that moved less, in pixels of the glance, tells nothing."""
+MIN_FACE_PX = 24
+"""A narrower face has no points to follow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +38,14 @@ class Cues:
 
     def add(self, image: Image, face: Box) -> None:
         """One more picture of the presentation, (height, width, 3) BGR, and where its face is."""
+        if face[2] < MIN_FACE_PX:
+            return
         if self._window is None or not self._window.holds(face):
             self.wipe()
             self._window = Window.around(image, face)
         with Wiped() as wiped:
-            code = badge.code_corners(wiped(grey(image)))
-        now = glance(image, self._window, face, code)
+            whole = wiped(grey(image))
+            now = glance(whole, self._window, face, badge.code_corners(whole))
         kept = _Kept(now, edges.segments(now))
         if self._kept:
             self._compare(self._kept[0], kept)

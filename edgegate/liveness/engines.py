@@ -7,12 +7,27 @@ from pathlib import Path
 
 from edgegate.errors import EdgeGateError
 from edgegate.liveness import settings
-from edgegate.liveness.port import LivenessEngine
+from edgegate.model import Image
+from edgegate.ports import Face, LivenessEngine
 
 MINIFASNET = "minifasnet"
 INSIGHTFACE = "insightface-liveness"
 ENGINES = (MINIFASNET, INSIGHTFACE)
 """Engines that an installed pack may ask for; the fake one is asked for by its name alone."""
+
+
+class CountedLiveness:
+    """Port `LivenessEngine` around another, counting its calls, as `CountedEngine` does for the faces."""
+
+    def __init__(self, engine: LivenessEngine) -> None:
+        self._engine = engine
+        self.name, self.needs_points = engine.name, engine.needs_points
+        self.live_at, self.spoof_below = engine.live_at, engine.spoof_below
+        self.calls = 0
+
+    def score(self, image: Image, face: Face) -> float | None:
+        self.calls += 1
+        return self._engine.score(image, face)
 
 
 def open_engine(manifest: bytes, path: Path, read: Callable[[str], bytes]) -> LivenessEngine:

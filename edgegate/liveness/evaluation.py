@@ -18,9 +18,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from edgegate.liveness.fused import FusedLiveness
-from edgegate.liveness.port import Cue, LivenessEngine, LivenessVerdict
 from edgegate.model import Image
-from edgegate.ports import Face
+from edgegate.ports import Cue, Face, LivenessEngine, LivenessVerdict
 from edgegate.rates import Rate, independent
 
 MAX_LOOKS = 30

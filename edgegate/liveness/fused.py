@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from edgegate.liveness.cues import Cues
-from edgegate.liveness.port import LivenessEngine, LivenessResult, LivenessVerdict
 from edgegate.model import Image
-from edgegate.ports import Face
+from edgegate.ports import Face, LivenessEngine, LivenessResult, LivenessVerdict
 
 MIN_LOOKS = 5
 """Answers from which a presentation may be called live or spoof; with fewer, the cues see too little move

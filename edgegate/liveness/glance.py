@@ -9,8 +9,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgegate.images import grey
-from edgegate.memory import Wiped
 from edgegate.model import Image
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -45,11 +43,12 @@ class Window:
         x, y, w, h = face
         reach = REACH * w
         middle_x, middle_y = x + w / 2, y + h / 2
+        left, top = min(max(0, int(middle_x - reach)), width - 1), min(max(0, int(middle_y - reach)), height - 1)
         return cls(
-            left=max(0, int(middle_x - reach)),
-            top=max(0, int(middle_y - reach)),
-            right=min(width, int(middle_x + reach) + 1),
-            bottom=min(height, int(middle_y + reach) + 1),
+            left=left,
+            top=top,
+            right=max(left + 1, min(width, int(middle_x + reach) + 1)),
+            bottom=max(top + 1, min(height, int(middle_y + reach) + 1)),
             scale=FACE_PX / w,
             face=face,
         )
@@ -78,11 +77,10 @@ class Glance:
         self.grey.fill(0)
 
 
-def glance(image: Image, window: Window, face: Box, code: Points | None = None) -> Glance:
-    """What the window shows. `face` and `code` are in pixels of the picture."""
-    part = image[window.top : window.bottom, window.left : window.right]
+def glance(grey: Image, window: Window, face: Box, code: Points | None = None) -> Glance:
+    """What the window shows of a grey picture, (height, width). `face` and `code` are in its pixels."""
+    part = grey[window.top : window.bottom, window.left : window.right]
     size = tuple(max(8, round(side * window.scale)) for side in (part.shape[1], part.shape[0]))
-    with Wiped() as wiped:
-        small = grey(wiped(np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)))
+    small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
     (x, y), (w, h) = window.shown(np.array([face[:2]]))[0], (face[2] * window.scale, face[3] * window.scale)
     return Glance(small, (float(x), float(y), w, h), None if code is None else window.shown(code))

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgegate.liveness.evaluation import MAX_LOOKS, Tally
 from edgegate.liveness.fused import MIN_LOOKS
-from edgegate.liveness.port import LivenessVerdict
+from edgegate.ports import LivenessVerdict
 from edgegate.rates import Rate
 
 ADVICE = (
@@ -62,32 +62,32 @@ def percent(rate: Rate) -> str:
     return f"{100 * rate.value:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
 
 
-HEADINGS = ("", "tried", "no response", "errors", "rate (95 %)")
+HEADINGS = ("", "no response (95 %)", "errors", "rate (95 %)")
 
 
-def rows(report: Report, *, by_presentation: bool) -> Iterator[tuple[str, str, str, str, str]]:
+def rows(report: Report, *, by_presentation: bool) -> Iterator[tuple[str, str, str, str]]:
     """The table of frames or of presentations, below `HEADINGS`."""
     sides = [("BPCER bona fide", report.bona_fide, report.bona_fide.taken_for_attack())]
     sides += [(f"APCER {name}", tally, tally.taken_for_live()) for name, tally in sorted(report.attacks.items())]
     for title, tally, rates in sides:
-        rate = rates[by_presentation]
-        tried = tally.presentations if by_presentation else tally.frames
-        if tried:
-            errors = f"{rate.errors} of {rate.trials}" if rate.trials else "none"
-            yield title, str(tried), percent(tally.no_response()[by_presentation]), errors, percent(rate)
+        rate, silent = rates[by_presentation], tally.no_response()[by_presentation]
+        if silent.trials:
+            yield title, percent(silent), f"{rate.errors} of {rate.trials}", percent(rate)
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
     """What was measured on what."""
     sizes = ", ".join(f"{width} x {height}" for width, height in sorted(report.sizes)[:4])
     more = f" and {len(report.sizes) - 4} other sizes" if len(report.sizes) > 4 else ""
-    return [
+    found = [
         ("liveness", f"{report.engine}: live from {report.live_at:g}, spoof below {report.spoof_below:g}"),
         ("faces by", report.detector),
-        ("cues", "with the cues of a sequence" if report.with_cues else "without the cues of a sequence"),
         ("data", f"{report.data}, pictures of {sizes or 'no size'}{more}"),
         ("made", f"{report.made}, EdgeGate {report.version}"),
     ]
+    if report.presentations:
+        found.insert(2, ("cues", "as at the gate" if report.with_cues else "left out: the engine alone"))
+    return found
 
 
 def notes(report: Report) -> Iterator[str]:

@@ -34,7 +34,8 @@ class Words:
     def student(self, phase: Phase, verdict: Verdict | None) -> str:
         """What the student reads; never an accusation, and nothing a bystander could use."""
         key = verdict.reason.value if verdict is not None else phase.value
-        return self._all["student"][key]
+        again = self._all["again"].get(verdict.detail or "") if verdict is not None else None
+        return again if again is not None else self._all["student"][key]
 
     def supervisor(self, phase: Phase, verdict: Verdict | None) -> str:
         """What the supervisor reads: the reason, and what to do."""

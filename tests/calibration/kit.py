@@ -59,14 +59,15 @@ def embeddings(
     enrolled, seen = (
         dice.random(len(person)) < 0.7 if roles else np.ones(len(person), np.bool_) for _ in ("photo", "look")
     )
-    return Embeddings(vectors, vectors, enrolled, seen, person, len(counts), metric)
+    weights = dice.uniform(0.2, 1, len(person)).astype(np.float32)
+    return Embeddings(vectors, vectors, weights, enrolled, seen, person, len(counts), metric)
 
 
 def passes(data: Embeddings, template: int, looks: list[int], threshold: float) -> bool:
     """Does the gate's own comparison accept one of these looks?"""
     sealed = Unsealed(Template(data.templates[template].copy(), "test"))
     comparison = Comparison(sealed, data.metric, threshold)
-    accepted = any(comparison.add(data.probes[look].copy()) for look in looks)
+    accepted = any(comparison.add(data.probes[look].copy(), float(data.weights[look])) for look in looks)
     comparison.wipe()
     return accepted
 

@@ -51,7 +51,7 @@ def test_a_presentation_passes_where_the_gates_would(metric: str) -> None:
     for _ in range(300):
         looks = dice.permutation(18)[: dice.integers(1, 7)]
         template = int(dice.integers(0, 18))
-        means = fused(data.probes[looks][None], metric)
+        means = fused(data.probes[looks][None], data.weights[looks][None], metric)
         best = max(float(similarities(data.templates[[template]], mean[None], metric)[0, 0]) for mean in means[0])
         threshold = best + float(dice.choice([-1e-3, 1e-3, -0.1, 0.1]))
         assert (best >= threshold) == passes(data, template, looks.tolist(), threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,8 @@ from onnx import TensorProto, helper
 from edgegate.camera.people import portrait
 from edgegate.camera.stage import code_image
 from edgegate.liveness.engines import open_engine
-from edgegate.liveness.port import LivenessEngine
 from edgegate.model import Image
-from edgegate.ports import Face
+from edgegate.ports import Face, LivenessEngine
 
 WIDTH, HEIGHT = 800, 600
 FACE = 110
@@ -45,27 +45,27 @@ def live(step: float = 1.0, seed: int = 0) -> list[Shot]:
         image = wall(seed)
         head, hand = _sway(number, step), _sway(number, 1.3 * step, phase=2.0)
         _paste(image, person, 300 + head[0], 120 + head[1], mask=_head(person))
-        _paste(image, _badge(), 560 + hand[0], 330 + hand[1])
+        _paste(image, badge(), 560 + hand[0], 330 + hand[1])
         shots.append(_shot(image, (300 + head[0], 120 + head[1]), seed + number))
     return shots
 
 
-def held_up(step: float = 1.0, seed: int = 0, rim: int = 12, *, badge: bool = False) -> list[Shot]:
-    """A print with a white rim before the same wall; with `badge`, the badge is on the same sheet."""
+def held_up(step: float = 1.0, seed: int = 0, rim: int = 12, *, on_sheet: bool = False) -> list[Shot]:
+    """A print with a white rim before the same wall; with `on_sheet`, the badge is on the same sheet."""
     shots = []
     person = _person()
     sheet = cv2.copyMakeBorder(person, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=(245, 245, 245))
-    if badge:
+    if on_sheet:
         beside = np.full((sheet.shape[0], 190, 3), 245, np.uint8)
-        beside[60:230, 10:180] = _badge(170)
+        beside[60:230, 10:180] = badge(170)
         sheet = np.hstack([sheet, beside])
     for number in range(LOOKS):
         image = wall(seed)
         hand = _sway(number, step)
         _paste(image, np.asarray(sheet, np.uint8), 300 - rim + hand[0], 120 - rim + hand[1])
-        if not badge:
+        if not on_sheet:
             other = _sway(number, 1.3 * step, phase=2.0)
-            _paste(image, _badge(), 600 + other[0], 380 + other[1])
+            _paste(image, badge(), 600 + other[0], 380 + other[1])
         shots.append(_shot(image, (300 + hand[0], 120 + hand[1]), seed + number))
     return shots
 
@@ -100,7 +100,7 @@ def _head(person: Image) -> Image:
     return mask
 
 
-def _badge(size: int = 150) -> Image:
+def badge(size: int = 150) -> Image:
     code = code_image("EG1:" + "7K" * 60)
     return np.asarray(cv2.resize(code, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -163,6 +163,18 @@ def classes_model(values: tuple[float, ...], size: int = 80) -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     return bytes(model.SerializeToString())
+
+
+def small_liveness_pack(folder: Path, values: tuple[float, ...] = (0.1, 0.8, 0.1)) -> Path:
+    """A folder with MiniFASNet's interface, whose model says the same of every picture."""
+    data = classes_model(values)
+    folder.mkdir(parents=True)
+    (folder / "live.onnx").write_bytes(data)
+    models = f"[{{file: live.onnx, sha256: {hashlib.sha256(data).hexdigest()}, scale: 2.7}}]"
+    licence = "{model: Apache-2.0, distributable: true}"
+    manifest = f"{{name: small, kind: liveness, engine: minifasnet, models: {models}, licence: {licence}}}"
+    (folder / "pack.yaml").write_text(manifest, "utf-8")
+    return folder
 
 
 def opened(manifest: str, read: Callable[[str], bytes]) -> LivenessEngine:

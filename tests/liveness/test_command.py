@@ -12,19 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgegate import cli as command_line
 from edgegate.faces.fake_engine import draw_face
 from edgegate.liveness.fake import draw_screen
 from edgegate.model import Image
 from tests.commands import Cli, refusal
 from tests.conftest import Site, blank
-
-
-@pytest.fixture(autouse=True)
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is one of the command line's."""
-    names = command_line.COMMANDS
-    monkeypatch.setattr(command_line, "COMMANDS", names if "liveness" in names else (*names, "liveness"))
 
 
 def square(*, screen: bool = False, shift: int = 0) -> Image:

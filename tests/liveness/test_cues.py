@@ -10,7 +10,7 @@ from edgegate.liveness import badge, edges
 from edgegate.liveness.cues import Cues
 from edgegate.liveness.glance import FACE_PX, Window, glance
 from edgegate.liveness.motion import follow
-from edgegate.liveness.port import Cue
+from edgegate.ports import Cue
 from tests.liveness.kit import FACE, Shot, held_up, live, shaken
 
 
@@ -25,7 +25,7 @@ def test_a_glance_is_small_and_in_place() -> None:
     """The face is as wide as it should be, and lies in the glance where it lies in the picture."""
     shot = live()[0]
     window = Window.around(shot.image, shot.face.box)
-    seen = glance(shot.image, window, shot.face.box, np.array([[window.left, window.top]], np.float64))
+    seen = glance(grey(shot.image), window, shot.face.box, np.array([[window.left, window.top]], np.float64))
     assert (2,) == (seen.grey.ndim,)
     assert pytest.approx(FACE_PX) == seen.face[2]
     assert pytest.approx((shot.face.box[0] - window.left) * window.scale) == seen.face[0]
@@ -38,7 +38,7 @@ def test_a_window_ends_at_the_picture() -> None:
     shot = live()[0]
     window = Window.around(shot.image, (-20.0, 3.0, 90.0, 120.0))
     assert (0, 0) == (window.left, window.top)
-    seen = glance(shot.image, window, (-20.0, 3.0, 90.0, 120.0))
+    seen = glance(grey(shot.image), window, (-20.0, 3.0, 90.0, 120.0))
     assert min(seen.grey.shape) > FACE_PX
 
 
@@ -55,7 +55,7 @@ def test_follow_finds_how_the_face_moved() -> None:
     """To a tenth of the width of the face in a thousand: half a pixel of the glance."""
     before, after = live()[0], live()[2]
     window = Window.around(before.image, before.face.box)
-    motion = follow(*(glance(shot.image, window, shot.face.box) for shot in (before, after)))
+    motion = follow(*(glance(grey(shot.image), window, shot.face.box) for shot in (before, after)))
     assert motion is not None
     expected = np.hypot(after.face.box[0] - before.face.box[0], after.face.box[1] - before.face.box[1])
     assert pytest.approx(expected * window.scale, abs=0.5) == motion.moved
@@ -68,7 +68,7 @@ def test_follow_tells_a_shaken_camera() -> None:
     still = live(step=0.0)
     first, second = still[0], shaken(still, 30)[2]
     window = Window.around(first.image, first.face.box)
-    motion = follow(*(glance(shot.image, window, shot.face.box) for shot in (first, second)))
+    motion = follow(*(glance(grey(shot.image), window, shot.face.box) for shot in (first, second)))
     assert motion is not None
     assert motion.everything
 
@@ -77,7 +77,7 @@ def test_follow_says_nothing_of_a_blank() -> None:
     """A face without anything to hold on to."""
     blank = np.full((300, 300, 3), 128, np.uint8)
     window = Window.around(blank, (100.0, 100.0, 80.0, 100.0))
-    seen = glance(blank, window, (100.0, 100.0, 80.0, 100.0))
+    seen = glance(grey(blank), window, (100.0, 100.0, 80.0, 100.0))
     assert follow(seen, seen) is None
     assert 0 == len(edges.segments(seen))
 
@@ -100,7 +100,7 @@ def test_the_rim_of_a_print_is_seen(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_face_and_badge_on_one_sheet_are_seen(seed: int) -> None:
     """They move as one surface."""
-    cues = cues_of(held_up(seed=seed, badge=True))
+    cues = cues_of(held_up(seed=seed, on_sheet=True))
     assert Cue.BADGE_FOLLOWS in cues.raised
     assert cues.badge.difference < 0.1
 
@@ -143,7 +143,10 @@ def test_code_corners() -> None:
 
 def test_faces_of_other_sizes() -> None:
     """A face that fills the picture, and one of a few pixels, are no trouble."""
-    for box in [(-50.0, -80.0, 900.0, 1100.0), (400.0, 300.0, 6.0, 8.0), (799.0, 599.0, FACE, FACE)]:
+    for box in [
+        *((-50.0, -80.0, 900.0, 1100.0), (400.0, 300.0, 6.0, 8.0), (799.0, 599.0, FACE, FACE)),
+        *((400.0, 300.0, 0.0, 0.0), (3000.0, 3000.0, FACE, FACE), (-900.0, 10.0, FACE, FACE)),
+    ]:
         cues = Cues()
         for shot in live()[:3]:
             cues.add(shot.image, box)

@@ -19,9 +19,8 @@ from edgegate.images import read_image
 from edgegate.liveness import engines, insightface_addon, settings
 from edgegate.liveness.fake import BEZEL_PX, FakeLivenessEngine, draw_screen
 from edgegate.liveness.minifasnet import MIN_ROOM, crop_of
-from edgegate.liveness.port import LivenessEngine
 from edgegate.model import Image
-from edgegate.ports import Face
+from edgegate.ports import Face, LivenessEngine
 from tests.conftest import blank
 from tests.liveness.kit import addon_model, classes_model, live, minifasnet, opened
 

@@ -10,10 +10,9 @@ import pytest
 from edgegate.liveness.evaluation import MAX_LOOKS, Outcome, Tally, judge
 from edgegate.liveness.fused import MIN_LOOKS
 from edgegate.liveness.page import html
-from edgegate.liveness.port import Cue, LivenessVerdict
 from edgegate.liveness.report import Report, as_dict, notes, percent, rows
 from edgegate.model import Image
-from edgegate.ports import Face
+from edgegate.ports import Cue, Face, LivenessVerdict
 from edgegate.rates import clopper_pearson, independent
 from tests.conftest import blank
 from tests.liveness.test_fused import FACE, LIVE, SPOOF, UNSURE, Saying

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgegate.liveness.fused import MIN_LOOKS, FusedLiveness
-from edgegate.liveness.port import Cue, LivenessResult, LivenessVerdict
 from edgegate.model import Image
-from edgegate.ports import Face
+from edgegate.ports import Cue, Face, LivenessResult, LivenessVerdict
 from tests.conftest import blank
 from tests.liveness.kit import held_up, live
 
@@ -110,7 +109,7 @@ def test_a_cue_takes_live_back() -> None:
 
 def test_a_cue_makes_no_alarm() -> None:
     """Cues were measured on simulated pictures only: they send to the supervisor, and accuse nobody."""
-    shots = held_up(badge=True)
+    shots = held_up(on_sheet=True)
     fused = FusedLiveness(Saying([0.7] * len(shots)))
     fused.begin()
     verdicts = {fused.look(shot.image, shot.face).verdict for shot in shots}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from edgegate.badges.serial_reader import SerialLine
 from edgegate.badges.typed import TypedCodes
 from edgegate.badges.wiegand import WiegandLines
 from edgegate.calibration import record
+from edgegate.calibration.record import Calibration
 from edgegate.camera.gstreamer import GstreamerCamera
 from edgegate.camera.picamera2 import Picamera2Camera
 from edgegate.camera.recorded import FramesCamera, VideoCamera
@@ -36,11 +38,17 @@ from edgegate.errors import EdgeGateError
 from edgegate.faces import catalogue
 from edgegate.faces.fake_engine import FAKE_PACK, FakeEngine
 from edgegate.faces.look import CountedEngine, FaceLook
+from edgegate.faces.manifest import MANIFEST, MAX_MANIFEST_BYTES
 from edgegate.faces.pack import Pack
-from edgegate.files import exists
+from edgegate.files import read_small
 from edgegate.journal.store import SqliteJournal
+from edgegate.liveness.engines import CountedLiveness
+from edgegate.liveness.engines import open_engine as open_liveness
+from edgegate.liveness.fake import NAME as FAKE_LIVENESS
+from edgegate.liveness.fake import FakeLivenessEngine
+from edgegate.liveness.fused import MIN_LOOKS
 from edgegate.model import Button
-from edgegate.ports import Camera, FaceEngine, Reader
+from edgegate.ports import Camera, FaceEngine, Liveness, LivenessEngine, Reader
 from edgegate.signals.gpio import GpioSignals
 from edgegate.signals.pins import factory
 from edgegate.signals.wiring import Wiring
@@ -49,6 +57,9 @@ from edgegate.vault import secret
 from edgegate.vault.store import SqliteVault
 
 log = logging.getLogger(__name__)
+
+_WITHOUT_POINTS = ("dlib", FAKE_PACK.name)
+"""Face engines whose faces are boxes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +75,8 @@ class FaceSide:
     calibrated: bool = False
     """Is the threshold this device's own, and so per presentation?"""
 
-    def looker(self) -> FaceLook:
-        return FaceLook(self.engine, self.pack.id, self.threshold)
+    def looker(self, liveness: Liveness | None = None) -> FaceLook:
+        return FaceLook(self.engine, self.pack.id, self.threshold, liveness)
 
 
 def open_book(config: Config) -> CredentialBook:
@@ -115,17 +126,57 @@ def _public_key(path: Path) -> device_key.PublicKey | None:
 def load_faces(config: Config, setting: str | None = None) -> FaceSide:
     """Choose, verify and load a pack. Raises ModelsMissing when there is none at all, EdgeGateError when the
     one chosen is not what its manifest says."""
-    models_dir = config.faces.models_dir
-    chosen = catalogue.choose(
-        setting or config.faces.pack,
-        models_dir,
-        lambda pack: pack.measured or exists(record.place(pack, models_dir)),
-    )
-    own = record.find(chosen, models_dir, _public_key(config.gate.device_key))
+    chosen = choose_faces(config, setting)
+    own = find_calibration(config, chosen)
     pack = chosen.with_thresholds(own.thresholds, own.measured_on) if own else chosen
     pairs = chosen.with_thresholds(own.thresholds_per_pair, own.measured_on) if own else chosen
     threshold = pack.threshold(config.faces.target_fmr)
     return FaceSide(pack, CountedEngine(open_engine(chosen)), threshold, pairs, own is not None)
+
+
+def choose_faces(config: Config, setting: str | None = None) -> Pack:
+    """The pack that the gate would take, not loaded. Raises as `catalogue.choose`."""
+    models_dir = config.faces.models_dir
+    return catalogue.choose(setting or config.faces.pack, models_dir, lambda pack: record.measured(pack, models_dir))
+
+
+def find_calibration(config: Config, pack: Pack) -> Calibration | None:
+    """What this device measured of a pack. Raises EdgeGateError for a calibration that the gate refuses."""
+    return record.find(pack, config.faces.models_dir, _public_key(config.gate.device_key))
+
+
+def load_liveness(config: Config, faces: Pack | None, setting: str | None = None) -> CountedLiveness:
+    """The engine of a liveness pack: `fake`, a name, or a directory. Raises EdgeGateError where there is none, where
+    its files are not those of its manifest, or where it cannot judge the faces that the pack `faces` finds."""
+    setting = setting or config.faces.liveness_pack
+    engine: LivenessEngine = FakeLivenessEngine()
+    if setting != FAKE_LIVENESS:
+        engine = _liveness_engine(setting, config.faces.models_dir)
+    if engine.needs_points and faces is not None and faces.manifest.engine in _WITHOUT_POINTS:
+        raise EdgeGateError(
+            f"liveness pack {engine.name} needs five points of each face, which the engine "
+            f"{faces.manifest.engine} does not find",
+            where="faces.liveness_pack",
+            next="choose another liveness pack, or a face pack of the engine opencv or insightface",
+        )
+    return CountedLiveness(engine)
+
+
+def too_few_pictures(config: Config) -> str:
+    """One line where the camera cannot give so many pictures in `faces.timeout_s` as liveness asks for; else empty."""
+    faces, fps = config.faces, config.camera.fps
+    if faces.liveness == "off" or faces.timeout_s * fps >= MIN_LOOKS:
+        return ""
+    return (
+        f"faces.timeout_s: {faces.timeout_s:g} s at {fps:g} pictures a second are fewer than the {MIN_LOOKS} looks "
+        f"that liveness asks for, and no volunteer will pass; raise it to {math.ceil(MIN_LOOKS / fps) + 1} or more"
+    )
+
+
+def _liveness_engine(setting: str, models_dir: Path) -> LivenessEngine:
+    pack = catalogue.choose_liveness(setting, models_dir)
+    path = pack.folder / MANIFEST
+    return open_liveness(read_small(path, MAX_MANIFEST_BYTES, missing="import the pack again"), path, pack.read)
 
 
 def open_engine(pack: Pack, threads: int = 0) -> FaceEngine:

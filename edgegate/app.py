@@ -12,6 +12,7 @@ from edgegate import BUILT, forgetting
 from edgegate.adapters import (
     FaceSide,
     load_faces,
+    load_liveness,
     open_book,
     open_camera,
     open_frame_reader,
@@ -19,6 +20,7 @@ from edgegate.adapters import (
     open_signals,
     open_text_readers,
     open_vault,
+    too_few_pictures,
 )
 from edgegate.camera.feed import CameraFeed
 from edgegate.clock import Clock, RealClock, VirtualClock
@@ -28,9 +30,12 @@ from edgegate.errors import EdgeGateError, ModelsMissing
 from edgegate.fast_pace import FastPace
 from edgegate.files import only_one
 from edgegate.gate import Gate
+from edgegate.liveness.engines import CountedLiveness
+from edgegate.liveness.fake import NAME as FAKE_LIVENESS
+from edgegate.liveness.fused import FusedLiveness
 from edgegate.model import Pressed, Reason
 from edgegate.pace import Inbox, RealPace
-from edgegate.ports import Camera, Observer
+from edgegate.ports import Camera, Liveness, Observer
 from edgegate.state import Rules
 from edgegate.stores import CONSENT, Entry
 from edgegate.trusted_clock import TrustedClock
@@ -61,6 +66,7 @@ class App:
         fast = config.camera.pace == "fast"
         self._machine: Clock = clock or (VirtualClock() if fast else RealClock())
         self.faces: FaceSide | None = None
+        self.liveness: CountedLiveness | None = None
         self._stack = ExitStack()
         try:
             self._build(
@@ -133,7 +139,7 @@ class App:
             clock=self.clock,
             book=book,
             vault=self.vault,
-            faces=self.faces.looker() if self.faces else None,
+            faces=self.faces.looker(self._load_liveness(self.faces)) if self.faces else None,
             journal=self.journal,
             signals=self.signals,
             withdraw=self._withdraw,
@@ -168,6 +174,18 @@ class App:
             )
         if manifest.engine == "fake":
             log.warning("faces: pack `fake` knows coloured squares, not faces; never use it at a door")
+
+    def _load_liveness(self, faces: FaceSide) -> Liveness | None:
+        mode, fake = self.config.faces.liveness, self.config.faces.liveness_pack == FAKE_LIVENESS
+        if mode == "off":
+            return None
+        self.liveness = engine = load_liveness(self.config, faces.pack)
+        log.info("liveness: %s, pack %s; advice only, unless it was measured on this camera", mode, engine.name)
+        if warning := too_few_pictures(self.config):
+            log.warning("liveness: %s", warning)
+        if fake:
+            log.warning("liveness: pack `fake` knows cyan screens, not pictures of faces; never use it at a door")
+        return FusedLiveness(engine, with_cues=not fake)
 
     def run(self) -> None:
         """The loop, in this thread."""
@@ -225,4 +243,5 @@ def rules(config: Config) -> Rules:
         buzzer_max_s=config.signals.buzzer_max_s,
         look_s=config.faces.timeout_s,
         min_probes=config.faces.min_probes,
+        enforce_liveness=config.faces.liveness == "enforce",
     )

@@ -106,6 +106,11 @@ def _pack(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def _liveness(value: object) -> object:
+    """YAML reads a bare `off` as false."""
+    return "off" if value is False else value
+
+
 Where = Annotated[Path, BeforeValidator(_resolve)]
 PublicKey = Annotated[Where, AfterValidator(_public_key)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -202,6 +207,8 @@ class Faces(Section):
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 3.0
     min_probes: Annotated[int, Field(ge=1, le=50)] = 3
     target_fmr: Annotated[float, Field(ge=1e-6, le=1e-2)] = 1e-4
+    liveness: Annotated[Literal["off", "advisory", "enforce"], BeforeValidator(_liveness)] = "off"
+    liveness_pack: Annotated[str, BeforeValidator(_pack), Field(min_length=1)] = "minifasnet"
 
 
 class Signals(Section):

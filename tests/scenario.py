@@ -35,6 +35,7 @@ from edgegate.clock import VirtualClock
 from edgegate.config_file import load as load_config
 from edgegate.errors import EndOfFrames
 from edgegate.faces.fake_engine import draw_face
+from edgegate.liveness.fake import draw_screen
 from edgegate.model import Button, Code, CodeSeen, Decision, Image, Reason, TemplateForm
 from edgegate.ports import DecisionNote, HintNote, Note, Observer, StateNote
 from edgegate.signals.wiring import OUTPUTS
@@ -85,6 +86,8 @@ class Scene(Part):
     faces: list[str] = []
     codes: list[str] = []
     face_px: int = 110
+    screens: bool = False
+    """The faces are on screens, as the fake liveness engine knows them."""
 
 
 class Happening(Part):
@@ -159,6 +162,8 @@ class Scenario(Part):
     other_rows: list[str] = ["start", "stop"]
     """What the journal holds beside decisions."""
     face_work: bool = False
+    liveness_work: bool = False
+    """Is liveness asked in it? Only ever of the face of a volunteer whose badge is good."""
 
 
 def load(path: Path) -> Scenario:
@@ -188,6 +193,7 @@ class Played:
     glances: list[dict[str, str]] = field(default_factory=list)
     unjustified_green: list[float] = field(default_factory=list)
     face_calls: tuple[int, int] = (0, 0)
+    liveness_calls: int = 0
     recorded: list[Line] = field(default_factory=list)
     other_rows: list[str] = field(default_factory=list)
     one_pseudonym_a_day: bool = False
@@ -277,6 +283,8 @@ def play(
         app.run()
     if app.faces is not None:
         played.face_calls = (app.faces.engine.detections, app.faces.engine.embeddings)
+    if app.liveness is not None:
+        played.liveness_calls = app.liveness.calls
     played.pins_after = {name: bool(pin(app.signals, name).state) for name in OUTPUTS}
     with closing(open_journal(config)) as journal:
         played.verified_rows = journal.verify()
@@ -375,7 +383,10 @@ class Hands:
         picture = blank()
         height, width = picture.shape[:2]
         for number, name in enumerate(scene.faces):
-            draw_face(picture, name, 10 + number * (scene.face_px + 10), (height - scene.face_px) // 2, scene.face_px)
+            left, top = 10 + number * (scene.face_px + 10), (height - scene.face_px) // 2
+            if scene.screens:
+                draw_screen(picture, left, top, scene.face_px)
+            draw_face(picture, name, left, top, scene.face_px)
         top, right = (height - CODE_PX) // 2, width - 10
         for name in scene.codes:
             picture[top : top + CODE_PX, right - CODE_PX : right] = _code(self._stage.texts[name])

@@ -16,6 +16,7 @@ from edgegate.faces.fake_engine import draw_face
 from edgegate.images import read_image
 from tests.commands import Cli, good, left, refusal
 from tests.conftest import ROOT, Site, blank
+from tests.liveness.kit import small_liveness_pack
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], str, argparse.ArgumentParser]]:
@@ -94,6 +95,26 @@ def test_check_says_good_and_what_is_missing_yet(cli: Cli, tmp_path: Path) -> No
     assert all(line.startswith("not ready to run yet: ") for line in rest)
     good(cli("issuer", "init", "--no-passphrase"))
     assert [first] == good(cli("check")).splitlines()
+
+
+def test_check_looks_at_the_liveness_pack(cli: Cli, site: Site) -> None:
+    """Where liveness is asked for, the pack must be there and be whole; without it the gate would not start."""
+
+    def rest(**faces: object) -> list[str]:
+        site.configure(faces={"pack": "fake", **faces}, camera={"fps": 5})
+        return good(cli("check", cwd=site.folder)).splitlines()[1:]
+
+    assert [] == rest(liveness="off", liveness_pack="none")
+    (line,) = rest(liveness="enforce", liveness_pack="none")
+    assert line.startswith("not ready to run yet: faces.liveness: there is no liveness pack `none`")
+    folder = small_liveness_pack(site.folder / "models" / "small")
+    assert [] == rest(liveness="enforce", liveness_pack="small")
+    (line,) = rest(liveness="enforce", liveness_pack="small", timeout_s=0.9)
+    assert "0.9 s at 5 pictures a second are fewer than the 5 looks" in line
+    assert "raise it to 2 or more" in line
+    (folder / "live.onnx").write_bytes(b"other")
+    (line,) = rest(liveness="advisory", liveness_pack="small")
+    assert "SHA-256 differs" in line
 
 
 def test_check_lists_every_mistake(cli: Cli, tmp_path: Path) -> None:

@@ -172,6 +172,35 @@ def test_a_gate_without_stores_has_an_annex_too(gate: ProvedSite) -> None:
     assert "Rows in the journal: 0, the oldest of -." in text_of(document(gate))
 
 
+@pytest.mark.parametrize(
+    ("mode", "said", "not_said"),
+    [
+        (
+            "off",
+            ["off; a good picture", "| not measured |"],
+            ["judged whether a live", "faces.liveness", "taken for a picture"],
+        ),
+        (
+            "advisory",
+            ["advisory, models small", "judged whether a live", "amber: a person looks"],
+            ["red and a buzzer: a"],
+        ),
+        ("enforce", ["enforced, models small", "faces.liveness", "red and a buzzer: a"], ["amber: a person looks, as"]),
+    ],
+)
+def test_liveness_is_told_as_it_is_configured(
+    gate: ProvedSite, mode: str, said: list[str], not_said: list[str]
+) -> None:
+    """What it does, what it keeps for how long, what it risks; and that nobody knows here how well it works."""
+    gate.configure(faces={"pack": "dlib", "liveness": mode, "liveness_pack": "small"})
+    text = text_of(document(gate))
+    assert [] == [words for words in said if words not in text]
+    assert [] == [words for words in not_said if words in text]
+    rows = tables(document(gate))["On whom or what"].rows
+    (attacks,) = [row[1] for row in rows if row[0] == "Attacks with a photograph, a screen or a mask"]
+    assert ("not measured" if mode == "off" else "not known to this device") in attacks
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_markdown_and_page_say_the_same(gate: ProvedSite, language: str) -> None:
     """Every heading and every cell is in both; tables keep their shape."""

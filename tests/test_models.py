@@ -181,6 +181,7 @@ def test_a_pack_calibrated_here_is_told(site: Site, cli: Cli, shared: Path) -> N
     assert f"! {path}: was not signed by this device, or was altered since" in listing
     code, out, _ = cli("models", "verify")
     assert (1, True) == (code, f"BAD   {path}: was not signed by this device" in out)
+    assert f"not ready to run yet: faces.pack: {path}: was not signed by this device" in good(cli("check"))
 
 
 def test_a_pack_that_rots_is_found(site: Site, cli: Cli, shared: Path) -> None:

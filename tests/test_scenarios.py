@@ -14,8 +14,6 @@ from tests.scenario import Scenario, load, play, prepare
 
 FILES = sorted((Path(__file__).parent / "scenarios").glob("*.yaml"))
 LATER = {
-    Reason.SPOOF_SUSPECTED,
-    Reason.LIVENESS_UNSURE,
     Reason.ROSTER_STALE,
 }
 """Reasons that no part of the gate gives yet."""
@@ -48,6 +46,8 @@ def test_scenario(
     detections, embeddings = played.face_calls
     assert scenario.face_work == (detections > 0)
     assert scenario.face_work or not embeddings
+    assert scenario.liveness_work == (played.liveness_calls > 0)
+    assert played.liveness_calls <= embeddings
     assert "could not be looked at" not in caplog.text
 
     assert FAULT_VALUES == played.pins_after

@@ -18,23 +18,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from edgegate import __version__, logs
-from edgegate.adapters import load_faces
+from edgegate.adapters import load_faces, load_liveness
 from edgegate.camera.recorded import VideoCamera
 from edgegate.cli.common import config_option, configuration_or_defaults
 from edgegate.errors import EdgeGateError, EndOfFrames
-from edgegate.faces import catalogue
 from edgegate.faces.look import FaceLook
-from edgegate.faces.manifest import MANIFEST, MAX_MANIFEST_BYTES
-from edgegate.files import exists, read_small, write_private
+from edgegate.files import exists, write_private
 from edgegate.images import read_image
-from edgegate.liveness import fake, material
-from edgegate.liveness.engines import MINIFASNET, open_engine
+from edgegate.liveness import material
 from edgegate.liveness.evaluation import Tally, judge
 from edgegate.liveness.page import html
-from edgegate.liveness.port import LivenessEngine
 from edgegate.liveness.report import HEADINGS, Report, as_dict, facts, notes, rows
 from edgegate.model import Image, Template, Unsealed, Vector
-from edgegate.ports import Face, FaceEngine
+from edgegate.ports import Face, FaceEngine, LivenessEngine
 
 LOOKS_A_SECOND = 10
 """About how often the gate looks: of a video, so many frames a second are taken."""
@@ -54,7 +50,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     config_option(test)
     test.add_argument("folder", type=Path, metavar="DIR", help="a folder with bona_fide/ and folders of attacks")
     test.add_argument(
-        "--liveness-pack", default=MINIFASNET, metavar="PACK", help=f"a name or a directory (default {MINIFASNET})"
+        "--liveness-pack", metavar="PACK", help="instead of the configuration's: fake, a name or a directory"
     )
     test.add_argument("--pack", help="finds the faces; instead of the configuration's faces.pack")
     test.add_argument("--no-cues", action="store_true", help="the engine alone, without the cues of a sequence")
@@ -70,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     found = material.find(args.folder)
     if args.html is not None and exists(args.html):
         raise EdgeGateError("exists already", where=str(args.html), next="name another file")
-    engine = load_liveness(args.liveness_pack, config.faces.models_dir)
     faces = load_faces(config, args.pack)
+    engine = load_liveness(config, faces.pack, args.liveness_pack)
     report = Report(
         data=_printable(args.folder.resolve().name),
         engine=engine.name,
@@ -96,15 +92,6 @@ def run(args: argparse.Namespace) -> int:
         write_private(args.html, html(report).encode())
         print(f"{args.html} holds the page")
     return 0
-
-
-def load_liveness(setting: str, models_dir: Path) -> LivenessEngine:
-    """The engine of a liveness pack: `fake`, a name, or a directory."""
-    if setting == fake.NAME:
-        return fake.FakeLivenessEngine()
-    pack = catalogue.choose_liveness(setting, models_dir)
-    manifest = pack.folder / MANIFEST
-    return open_engine(read_small(manifest, MAX_MANIFEST_BYTES, missing="import the pack again"), manifest, pack.read)
 
 
 def _judge_all(found: material.Material, engine: LivenessEngine, faces: FaceEngine, report: Report) -> None:

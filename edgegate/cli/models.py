@@ -9,11 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from edgegate import device_key
+from edgegate.adapters import find_calibration
 from edgegate.calibration import record
 from edgegate.calibration.record import Calibration
 from edgegate.cli.common import config_option, configuration_or_defaults
-from edgegate.config import Config
 from edgegate.errors import EdgeGateError, ModelsMissing
 from edgegate.faces import catalogue
 from edgegate.faces.carry import export_pack, import_pack
@@ -58,7 +57,7 @@ def run_list(args: argparse.Namespace) -> int:
         licence = _licence(pack) if known else "not usable: this version lacks its engine"
         columns = _columns(pack.manifest)
         try:
-            if _calibration(pack, config) is not None:
+            if find_calibration(config, pack) is not None:
                 columns = (*columns[:3], "calibrated")
         except EdgeGateError as error:
             columns = (*columns[:3], "refused")
@@ -92,7 +91,7 @@ def run_info(args: argparse.Namespace) -> int:
         return 0
     pack = pack or catalogue.choose(args.pack, models_dir)
     try:
-        own = _calibration(pack, config) if isinstance(pack, Pack) else None
+        own = find_calibration(config, pack) if isinstance(pack, Pack) else None
     except EdgeGateError as error:
         _tell(pack, str(pack.folder))
         print(f"! {error}")
@@ -140,7 +139,7 @@ def run_verify(args: argparse.Namespace) -> int:
     for pack in shelf.packs:
         try:
             pack.verify()
-            own = _calibration(pack, config) if isinstance(pack, Pack) else None
+            own = find_calibration(config, pack) if isinstance(pack, Pack) else None
             print(f"good  {pack.name}{', and its calibration' if own is not None else ''}")
         except EdgeGateError as error:
             shelf.problems.append(error)
@@ -213,15 +212,6 @@ def _shelf(models_dir: Path) -> catalogue.Shelf:
     except ModelsMissing as error:
         shelf.problems.append(error)
     return shelf
-
-
-def _calibration(pack: Pack, config: Config) -> Calibration | None:
-    """What this device measured of a pack. Raises EdgeGateError for a calibration that the gate would refuse."""
-    try:
-        key = device_key.load_public(config.gate.device_key)
-    except device_key.DeviceKeyMissing:
-        key = None
-    return record.find(pack, config.faces.models_dir, key)
 
 
 def _auto(shelf: catalogue.Shelf, models_dir: Path) -> Pack | None:

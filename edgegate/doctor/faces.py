@@ -1,4 +1,4 @@
-"""The pack: chosen, verified, licensed, and quick enough on this machine."""
+"""The packs: chosen, verified, licensed, and quick enough on this machine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from time import perf_counter
 
 import numpy as np
 
-from edgegate.adapters import FaceSide, load_faces
+from edgegate.adapters import FaceSide, load_faces, load_liveness, too_few_pictures
 from edgegate.camera.people import portrait
 from edgegate.camera.scene import Scene, compose
 from edgegate.config import Config
 from edgegate.doctor.report import Finding, fail, merge, ok, warn
 from edgegate.errors import EdgeGateError, ModelsMissing
+from edgegate.faces import catalogue
 from edgegate.faces.fake_engine import draw_face
+from edgegate.liveness.fake import NAME as FAKE_LIVENESS
+from edgegate.liveness.fused import MIN_LOOKS, FusedLiveness
 from edgegate.model import Image
-from edgegate.ports import Face
+from edgegate.ports import Face, LivenessEngine
 
 ROUNDS = 3
 _POINTS = ((0.34, 0.46), (0.66, 0.46), (0.5, 0.64), (0.37, 0.82), (0.63, 0.82))
@@ -72,6 +75,59 @@ def speed(side: FaceSide, config: Config) -> Finding:
         return warn(
             f"{says}, and {config.faces.min_probes} are needed in {config.faces.timeout_s:g} s",
             "choose a smaller pack, or raise faces.timeout_s",
+        )
+    return ok(says)
+
+
+def liveness(config: Config) -> Finding:
+    """The pack that tells a face from a picture of one, where it is asked for."""
+    faces = config.faces
+    if faces.liveness == "off":
+        return ok("off: a picture of a volunteer's face is not told from the face")
+    try:
+        side = load_faces(config)
+    except ModelsMissing:
+        side = None
+    engine = load_liveness(config, side.pack if side else None)
+    if faces.liveness_pack == FAKE_LIVENESS:
+        return warn(
+            "`fake` knows cyan screens, not pictures of faces: never use it at a door", "set faces.liveness_pack"
+        )
+    licence = catalogue.choose_liveness(faces.liveness_pack, faces.models_dir).manifest.licence
+    said = [
+        ok(f"{faces.liveness}, pack {engine.name}, hashes good, live from {engine.live_at:g}"),
+        _licence(f"licence: {licence.model}", licence.distributable),
+    ]
+    if few := too_few_pictures(config):
+        said.append(warn(*few.split("; ")))
+    elif side is not None:
+        said.append(_liveness_speed(side, engine, config))
+    return merge(*said)
+
+
+def _liveness_speed(side: FaceSide, engine: LivenessEngine, config: Config) -> Finding:
+    """As `speed`, with liveness in each look, of which it asks for several."""
+    picture, _ = _picture(side, config)
+    faces = side.engine.detect(picture)
+    face = faces[0] if faces else _somewhere(picture)
+    fused = FusedLiveness(engine)
+    fused.begin()
+    seconds = []
+    for _ in range(ROUNDS + 1):
+        start = perf_counter()
+        side.engine.detect(picture)
+        side.engine.embed(picture, face)
+        fused.look(picture, face)
+        seconds.append(perf_counter() - start)
+        if seconds[-1] > config.faces.timeout_s:
+            break  # it will not get quick
+    fused.end()
+    took = median(seconds[1:] or seconds)
+    says = f"one look with it takes {took * 1000:.0f} ms"
+    if took * MIN_LOOKS > config.faces.timeout_s:
+        return warn(
+            f"{says}, and {MIN_LOOKS} are needed in {config.faces.timeout_s:g} s: no volunteer will pass",
+            "raise faces.timeout_s, or choose a smaller face pack",
         )
     return ok(says)
 

@@ -91,6 +91,7 @@ def _gate(machine: Machine, config: Config | None) -> Iterator[Check]:
         ("vault", partial(keeping.vault, machine=machine), 120),
         ("journal", keeping.journal, 120),
         ("pack", faces.pack, 120),
+        ("liveness", faces.liveness, 120),
         ("camera name", partial(parts.camera_name, machine=machine), 15),
     )
     for name, look, limit_s in checks:

@@ -42,6 +42,7 @@ def merged(*parts: Facts) -> Facts:
 def _settings(scene: Scene, said: dict[str, str]) -> Facts:
     config = scene.config
     network, relay = config.camera.kind == "rtsp", config.signals.relay is not None
+    liveness = config.faces.liveness
     texts = {
         "gate": config.gate.name,
         "made": f"{datetime.fromtimestamp(scene.now, UTC):%Y-%m-%d %H:%M} UTC",
@@ -53,10 +54,19 @@ def _settings(scene: Scene, said: dict[str, str]) -> Facts:
         "network": said["camera_network" if network else "no_network"],
         "network_flow": said["camera_flow" if network else "nothing_leaves"],
         "timeout_s": f"{config.faces.timeout_s:g}",
+        "liveness": said[f"liveness_{liveness}"].format(pack=config.faces.liveness_pack),
+        "attacks": said["not_measured" if liveness == "off" else "attacks_elsewhere"],
         "relay": said["relay"].format(seconds=f"{config.signals.relay_s:g}") if relay else said["no_relay"],
         "retention_days": str(config.journal.retention_days),
     }
-    conditions = {"keyed": True, "network_camera": network, "plain": config.badges.allow_plain}
+    conditions = {
+        "keyed": True,
+        "network_camera": network,
+        "plain": config.badges.allow_plain,
+        "liveness": liveness != "off",
+        "advisory": liveness == "advisory",
+        "enforce": liveness == "enforce",
+    }
     return Facts(texts, frozenset(name for name, holds in conditions.items() if holds))
 
 

@@ -1,4 +1,4 @@
-"""The pack: its files are those that were measured, its licence lets a school use it, its threshold was measured."""
+"""The packs: their files are those that they name, the licence lets a school use them, the threshold was measured."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from edgegate.device_key import public_path
 from edgegate.errors import EdgeGateError, ModelsMissing
 from edgegate.faces import catalogue
 from edgegate.faces.fake_engine import FAKE_PACK
-from edgegate.faces.pack import MANIFEST, Pack
+from edgegate.faces.pack import MANIFEST, AnyPack, LivenessPack, Pack
 from edgegate.files import exists
+from edgegate.liveness.fake import NAME as FAKE_LIVENESS
 from edgegate.prove.record import SIGNED, device
 from edgegate.prove.report import Claim, Found, Hand, fails, find, holds, judged, unchecked
 from edgegate.prove.scene import Scene
@@ -55,21 +56,27 @@ def of_the_pack(name: str, look: Callable[[Pack, Scene], Found], by_hand: Callab
     return Claim(name, looked, shown)
 
 
-def _files(found: Pack) -> dict[Path, str]:
+def _files(found: AnyPack) -> dict[Path, str]:
     """Hashes by file, as the manifest has them."""
     return {found.folder / part.file: part.sha256 for part in found.manifest.files}
 
 
-def _hashes(found: Pack, scene: Scene) -> Found:
+def _hashes(found: AnyPack, scene: Scene) -> Found:
+    wrong = _wrong(found)
+    return judged(wrong, pack=found.name, files=", ".join(wrong or [path.name for path in _files(found)]))
+
+
+def _wrong(found: AnyPack) -> list[str]:
+    """The names of files that are not those that the pack names."""
     wrong = []
     for path, expected in _files(found).items():
         with path.open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != expected:
                 wrong.append(path.name)
-    return judged(wrong, pack=found.name, files=", ".join(wrong or [path.name for path in _files(found)]))
+    return wrong
 
 
-def _by_sum(found: Pack, scene: Scene) -> Hand:
+def _by_sum(found: AnyPack, scene: Scene) -> Hand:
     files = _files(found)
     return Hand(
         join(["sha256sum", *map(str, files)]), "\n".join(f"{expected}  {path}" for path, expected in files.items())
@@ -123,8 +130,36 @@ def _by_grep(words: str) -> Callable[[Pack, Scene], Hand]:
     return lambda found, scene: Hand(join(["grep", "-cE", words, str(manifest(found))]), "1")
 
 
+def _liveness_pack(scene: Scene) -> LivenessPack | None:
+    """The one that is asked for; None for `off`, and for the fake one."""
+    faces = scene.config.faces
+    if faces.liveness == "off" or faces.liveness_pack == FAKE_LIVENESS:
+        return None
+    return catalogue.choose_liveness(faces.liveness_pack, faces.models_dir)
+
+
+def _liveness(scene: Scene) -> Found:
+    mode, found = scene.config.faces.liveness, _liveness_pack(scene)
+    if found is None:
+        return holds("unasked") if mode == "off" else fails("fake")
+    wrong = _wrong(found)
+    files = ", ".join(wrong or [path.name for path in _files(found)])
+    values = {"pack": found.name, "files": files, "licence": found.manifest.licence.model}
+    return fails(**values) if wrong else holds(mode, **values)
+
+
+def _by_mode(scene: Scene) -> Hand:
+    found = _liveness_pack(scene)
+    if found is not None:
+        return _by_sum(found, scene)
+    return Hand(join(["grep", "-cE", _ASKED_FOR, str(scene.config.file.absolute())]), "0")
+
+
+_ASKED_FOR = "^[^#]*liveness[\"']?: *[\"']?(advisory|enforce)"
+
 CLAIMS = (
     of_the_pack("faces.hashes", _hashes, _by_sum),
     of_the_pack("faces.licence", _licence, _by_grep("distributable: *true")),
     of_the_pack("faces.threshold", _threshold, _by_data),
+    Claim("faces.liveness", _liveness, _by_mode),
 )

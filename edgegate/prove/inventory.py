@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgegate.calibration import record
+from edgegate.config import Config
 from edgegate.device_key import public_path
 from edgegate.errors import EdgeGateError
 from edgegate.faces.catalogue import EMBEDDED
@@ -62,8 +63,7 @@ def folders(scene: Scene) -> tuple[Path, ...]:
     files = (config.file, scene.vault, scene.journal, *secrets(scene), *config.badges.issuers)
     named = {_plain(path.parent) for path in files} | {_plain(config.faces.models_dir)}
     named.add(scene.machine.path(RUNTIME))
-    if "/" in config.faces.pack:
-        named.add(_plain(Path(config.faces.pack)))
+    named |= set(_elsewhere(config))
     there = sorted(folder for folder in named if folder.is_dir())
     return tuple(folder for folder in there if not any(above in folder.parents for above in there))
 
@@ -76,12 +76,17 @@ def declared(scene: Scene) -> set[Path]:
     names.add(_plain(public_path(config.gate.device_key)))
     names.add(scene.machine.path(RUNTIME) / pseudonyms.FILE)
     names |= set(_models(_plain(config.faces.models_dir)))
-    if "/" in config.faces.pack:
+    for folder in _elsewhere(config):
         with suppress(EdgeGateError):  # of which the claims about the pack speak
-            names |= set(_pack(load_any(_plain(Path(config.faces.pack)))))
+            names |= set(_pack(load_any(folder)))
     for name in tuple(names):
         names.update(name.parents)
     return names
+
+
+def _elsewhere(config: Config) -> list[Path]:
+    """Folders of packs that the configuration names by their place."""
+    return [_plain(Path(name)) for name in (config.faces.pack, config.faces.liveness_pack) if "/" in name]
 
 
 def entries(scene: Scene) -> Iterator[Entry]:

@@ -24,7 +24,7 @@ from tests.doctor.kit import House
 NAMES = [
     *("rights", "versions", "libraries", "board", "memory", "temperature", "clock", "time server", "battery clock"),
     *("flash wear", "configuration", "disk", "issuers", "site secret", "device key", "permissions", "vault"),
-    *("journal", "pack", "camera name", "camera", "pins", "service"),
+    *("journal", "pack", "liveness", "camera name", "camera", "pins", "service"),
 ]
 
 

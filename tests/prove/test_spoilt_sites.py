@@ -24,6 +24,7 @@ from edgegate.prove.report import Result
 from edgegate.prove.visit import CLAIMS
 from edgegate.prove.words import Sentences
 from edgegate.stores import Entry
+from tests.liveness.kit import small_liveness_pack
 from tests.prove.kit import DAY_S, ProvedSite, by_hand, missing_tools
 
 INFORM = {"consent.counts", "badges.forms", "journal.head", "journal.looks", "process.running"}
@@ -231,6 +232,17 @@ def coloured_squares(site: ProvedSite) -> None:
     site.configure(faces={"pack": "fake"})
 
 
+def changed_liveness_model(site: ProvedSite) -> None:
+    folder = small_liveness_pack(site.folder / "models" / "small")
+    site.configure(faces={"pack": "dlib", "liveness": "enforce", "liveness_pack": "small"})
+    assert Result.HOLDS is site.line("faces.liveness").result
+    (folder / "live.onnx").write_bytes(b"other")
+
+
+def cyan_screens(site: ProvedSite) -> None:
+    site.configure(faces={"pack": "dlib", "liveness": "advisory", "liveness_pack": "fake"})
+
+
 SPOILT: tuple[tuple[str, Callable[[ProvedSite], None]], ...] = (
     ("files.inventory", extra_file),
     ("files.copies", copy_of_the_vault),
@@ -269,6 +281,8 @@ SPOILT: tuple[tuple[str, Callable[[ProvedSite], None]], ...] = (
     ("faces.threshold", threshold_from_nowhere),
     ("faces.threshold", altered_calibration),
     ("faces.hashes", coloured_squares),
+    ("faces.liveness", changed_liveness_model),
+    ("faces.liveness", cyan_screens),
 )
 
 
@@ -315,6 +329,29 @@ def test_a_threshold_measured_here_is_signed(spoilt: ProvedSite) -> None:
     assert line.hand is not None
     assert line.hand.prints == by_hand(line)
     assert Result.HOLDS is spoilt.line("files.inventory").result
+
+
+@pytest.mark.parametrize(("mode", "says"), [("off", "may pass"), ("advisory", "Advisory"), ("enforce", "is an alarm")])
+@pytest.mark.parametrize("outside", [False, True])
+def test_liveness_is_what_the_configuration_asks_for(
+    spoilt: ProvedSite, tmp_path: Path, mode: str, says: str, outside: bool
+) -> None:
+    """Each mode has its sentence and its command; the pack's files are declared wherever they lie."""
+    folder = small_liveness_pack(tmp_path / "small" if outside else spoilt.folder / "models" / "small")
+    spoilt.configure(faces={"pack": "dlib", "liveness": mode, "liveness_pack": str(folder) if outside else "small"})
+    line = spoilt.line("faces.liveness")
+    assert Result.HOLDS is line.result
+    assert says in Sentences("en").says(line)
+    assert line.hand is not None
+    assert line.hand.prints == by_hand(line)
+    assert Result.HOLDS is spoilt.line("files.inventory").result
+
+
+def test_a_liveness_pack_that_is_not_there_fails(spoilt: ProvedSite) -> None:
+    """The gate would not start."""
+    spoilt.configure(faces={"pack": "dlib", "liveness": "enforce", "liveness_pack": "none"})
+    assert Result.FAILS is spoilt.line("faces.liveness").result
+    assert "no liveness pack `none`" in Sentences("en").says(spoilt.line("faces.liveness"))
 
 
 @pytest.mark.parametrize("kind", ["svg", "text", "renamed", "turned"])

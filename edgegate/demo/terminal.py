@@ -80,7 +80,7 @@ def table(results: list[Result]) -> Table:
         grid.add_column(title, justify="right" if justify == "right" else "left")
     for number, result in enumerate(results, start=1):
         above = "\n" if result.act.hint and result.decisions else ""  # the hint came first, and decided nothing
-        decision = above + "\n".join(note.decision.value for note in result.decisions) or "ignored"
+        decision = (above and "hint\n") + "\n".join(note.decision.value for note in result.decisions) or "ignored"
         latency = above + "\n".join(f"{note.latency_ms:.0f}" if note.presentation else "" for note in result.decisions)
         mark = "[green]as expected[/green]" if result.good else f"[red]expected {', '.join(result.act.expected)}[/red]"
         grid.add_row(str(number), result.act.title, decision, "\n".join(result.got), latency, mark)

@@ -48,9 +48,11 @@ class InsightfaceEngine:
                 where=str(pack.folder),
                 next="import the pack again, or choose another",
             ) from None
-        if width != self.dimensions or not self._detector.use_kps:
+        wrong = "the detector finds no five points" if not self._detector.use_kps else ""
+        wrong = f"the recogniser gives {width} numbers" if width != self.dimensions else wrong
+        if wrong:
             raise EdgeGateError(
-                f"the models of pack {pack.name} are not what its manifest says ({width} dimensions)",
+                f"the models of pack {pack.name} are not what its manifest says: {wrong}",
                 where=str(pack.folder),
                 next="correct pack.yaml, or choose another pack",
             )

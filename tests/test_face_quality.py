@@ -17,11 +17,12 @@ from edgegate.faces.catalogue import embedded
 from edgegate.faces.choice import ENROLMENT as ENROLMENT_CHOICE
 from edgegate.faces.choice import GATE as GATE_CHOICE
 from edgegate.faces.choice import chosen
+from edgegate.faces.look import FaceLook
 from edgegate.faces.measures import light, missing, mouth, pose
 from edgegate.faces.pack import load
-from edgegate.faces.quality import ENROLMENT, GATE, Limits, assess
+from edgegate.faces.quality import ENROLMENT, GATE, LEAST_WEIGHT, Limits, Quality, assess
 from edgegate.images import read_image
-from edgegate.model import QUALITY_FAULTS, Image, Look
+from edgegate.model import QUALITY_FAULTS, Image, Look, Template, Unsealed
 from edgegate.ports import Face, FaceEngine
 
 ENGINES = ("dlib", "scrfd-mobileface", "yunet-mobilefacenet")
@@ -129,7 +130,19 @@ def test_one_fault_at_a_time(
     found = assess(np.asarray(spoil(image), np.uint8), face)
 
     assert fault == found.fault
-    assert (found.weight == 0) is (fault is not None)
+    assert found.weight in (0.0, LEAST_WEIGHT) if fault else LEAST_WEIGHT <= found.weight <= 1.0
+
+
+def test_a_face_hardly_sharp_may_match_and_accuses_nobody(portrait: tuple[Image, Face, FaceEngine]) -> None:
+    """Blurred beyond the bound, not beyond half of it: its owner may pass, anybody else is blurred, not below."""
+    image, face, engine = portrait
+    blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), 4.2), np.uint8)
+    assert Quality(Look.BLURRED, LEAST_WEIGHT) == assess(blurred, face)
+    assert Quality(Look.BLURRED, 0.0) == assess(np.asarray(cv2.GaussianBlur(image, (0, 0), 7), np.uint8), face)
+    for template, expected in ((engine.embed(image, face), Look.MATCH), (-engine.embed(image, face), Look.BLURRED)):
+        gate = FaceLook(engine, "pack", 0.35)
+        gate.begin(Unsealed(Template(template, "pack")))
+        assert expected == gate.look(blurred)
 
 
 def test_a_face_before_a_bright_wall_is_too_dark(portrait: tuple[Image, Face, FaceEngine]) -> None:

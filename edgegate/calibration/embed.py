@@ -33,7 +33,7 @@ from edgegate.faces.pack import Pack
 from edgegate.faces.photos import embed_for_enrolment
 from edgegate.faces.quality import assess
 from edgegate.images import read_image
-from edgegate.model import Image, Look, Template, Unsealed, Vector
+from edgegate.model import Image, Template, Unsealed, Vector
 from edgegate.ports import Face, FaceEngine
 
 Loader: TypeAlias = Callable[[Pack], FaceEngine]
@@ -138,7 +138,7 @@ def _probe(image: Image, engine: Remembering) -> tuple[Vector | None, str]:
     stage.end()
     if engine.given is not None and not usable(engine.given):
         return None, "bad_embedding"
-    return (engine.given, "") if look is Look.BELOW and engine.given is not None else (None, look.value)
+    return (None, look.value) if engine.given is None else (engine.given, "")
 
 
 def embed_all(paths: Sequence[Path], pack: Pack, load: Loader, jobs: int) -> Generator[Embedded, None, None]:

@@ -71,7 +71,7 @@ class FaceLook:
         if face is None:
             return Look.SEVERAL_FACES
         quality = assess(image, face)
-        if quality.fault is not None:
+        if quality.fault is not None and quality.weight == 0:
             return quality.fault
         if self._last is not None and not same_place(self._last, face):
             if self._beginnings == BEGINNINGS:
@@ -84,7 +84,8 @@ class FaceLook:
         matched = self._comparison.add(probe, quality.weight)
         if self._liveness is not None:
             self._alive = self._judged(self._liveness, image, face) if alone else self._doubted
-        return _LOOK_OF[self._alive] if matched else Look.BELOW
+        # A face that is hardly fit may match; that it does not is no reason to accuse anybody.
+        return _LOOK_OF[self._alive] if matched else quality.fault or Look.BELOW
 
     def _restart(self, comparison: Comparison) -> None:
         """Somebody else stands there now: nothing that was seen of the one before speaks for them."""

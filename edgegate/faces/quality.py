@@ -20,6 +20,9 @@ DIM = 50.0
 """A face with darker highlights than this that is not sharp wants light: that is why the exposure was long."""
 USUAL_SPREAD = 25.0
 """A face of less contrast has weaker edges without being blurred: the bound of sharpness falls with its square."""
+FAINT = 0.5
+"""Of the bound of sharpness: from here on a blurred face may still match, and is never held against its owner."""
+LEAST_WEIGHT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Quality:
     fault: Look | None
     """One of `model.QUALITY_FAULTS`."""
     weight: float
-    """0 to 1; 0 with a fault."""
+    """0 to 1. 0: not to be compared. Above it with a fault: it may match, and if it does not, that says nothing."""
 
 
 def assess(image: Image, face: Face, limits: Limits = GATE) -> Quality:
@@ -106,8 +109,10 @@ def assess(image: Image, face: Face, limits: Limits = GATE) -> Quality:
         return Quality(Look.TURNED_AWAY, 0.0)
     lit = light(image, face)
     fault = _ill_lit(lit, limits)
-    if fault is None and lit.sharpness < limits.sharpness * min(1.0, (lit.spread / USUAL_SPREAD) ** 2):
-        fault = Look.BLURRED if lit.highlight >= DIM else Look.TOO_DARK
+    sharp_from = limits.sharpness * min(1.0, (lit.spread / USUAL_SPREAD) ** 2)
+    if fault is None and lit.sharpness < sharp_from:
+        faint = lit.sharpness >= FAINT * sharp_from
+        return Quality(Look.BLURRED if lit.highlight >= DIM else Look.TOO_DARK, LEAST_WEIGHT if faint else 0.0)
     if fault is None:
         shown = mouth(image, face)
         fault = Look.COVERED if shown is not None and shown < limits.mouth else None
@@ -139,4 +144,4 @@ def _weight(lit: Light, turned: Pose | None, limits: Limits) -> float:
         (limits.burnt - lit.burnt) / 0.4,
         *(() if turned is None else ((limits.yaw - abs(turned.yaw)) / 0.35,)),
     ]
-    return 0.25 + 0.75 * float(min(1.0, max(0.0, min(ramps))))
+    return LEAST_WEIGHT + (1.0 - LEAST_WEIGHT) * float(min(1.0, max(0.0, min(ramps))))

@@ -105,7 +105,7 @@ def notes(report: Report) -> list[str]:
         f"the threshold): {drawn} in a random order, {looks} looks at most, never the enrolment photograph itself. "
         "Only people with two pictures to look at count.",
         "Pictures of different days differ more than what a camera sees within three seconds, so here further looks "
-        "change more, for impostors and for the right person, than at a gate. On LFW: 1.4 to 2.7 times as many "
+        "change more, for impostors and for the right person, than at a gate. On LFW: 1.4 to 2.5 times as many "
         "false matches with real pictures (three packs), 1.2 times with altered copies of one picture (one pack).",
         "Templates are of one photograph; the gate's may be of several. Genuine comparisons that failed to be enrolled "
         "or seen are counted apart, not as non-matches.",

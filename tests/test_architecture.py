@@ -44,7 +44,8 @@ ENGINES = {
     "edgegate.faces.insightface_engine": {"insightface", "onnxruntime"},
     "edgegate.faces.dlib_engine": {"dlib"},
     "edgegate.liveness.minifasnet": {"onnxruntime"},
-    "edgegate.liveness.insightface_addon": {"insightface", "onnxruntime"},
+    "edgegate.liveness.insightface_addon": {"insightface"},
+    "edgegate.liveness.session": {"onnxruntime"},
     "edgegate.faces.opencv_engine": {"onnxruntime"},
 }
 MAX_LINES = 400

@@ -28,12 +28,11 @@ from edgegate.calibration.problems import Problem
 from edgegate.calibration.statistics import Indices
 from edgegate.errors import EdgeGateError, PhotoRefused
 from edgegate.faces.comparison import usable
-from edgegate.faces.look import FaceLook
+from edgegate.faces.look import find
 from edgegate.faces.pack import Pack
 from edgegate.faces.photos import embed_for_enrolment
-from edgegate.faces.quality import assess
 from edgegate.images import read_image
-from edgegate.model import Image, Template, Unsealed, Vector
+from edgegate.model import Image, Look, Vector
 from edgegate.ports import Face, FaceEngine
 
 Loader: TypeAlias = Callable[[Pack], FaceEngine]
@@ -79,10 +78,6 @@ class Remembering:
         self._image: Image | None = None
         self._faces: list[Face] = []
         self._vectors: dict[int, Vector] = {}
-        self.given: Vector | None = None
-        """A copy of the last embedding: those who ask for one wipe it."""
-        self.face: Face | None = None
-        """Whose it is."""
 
     def detect(self, image: Image) -> list[Face]:
         if image is not self._image:
@@ -95,7 +90,6 @@ class Remembering:
             vector = self._engine.embed(image, face)
             if image is self._image and any(face is known for known in self._faces):
                 self._vectors[id(face)] = vector.copy()
-        self.given, self.face = vector.copy(), face
         return vector.copy()
 
 
@@ -110,8 +104,7 @@ def embed(path: Path, engine: Remembering) -> Embedded:
     digest = hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest()
     try:
         template, refused = _template(path, image, engine)
-        probe, missed = _probe(image, engine)
-        weight = 1.0 if probe is None or engine.face is None else assess(image, engine.face).weight
+        probe, weight, missed = _probe(image, engine)
     except Exception as error:
         # Whatever a model or its library does on foreign data: this picture is lost, the others are not.
         failed = ("failed", f"the models failed on it ({type(error).__name__})")
@@ -129,16 +122,13 @@ def _template(path: Path, image: Image, engine: Remembering) -> tuple[Vector | N
     return vector, ("", "")
 
 
-def _probe(image: Image, engine: Remembering) -> tuple[Vector | None, str]:
-    """What the gate's face stage would compare: it is let look for nobody, and what it embedded is kept."""
-    stage = FaceLook(engine, "", float("inf"))
-    stage.begin(Unsealed(Template(np.zeros(engine.dimensions, np.float32), "")))
-    engine.given = engine.face = None
-    look = stage.look(image)
-    stage.end()
-    if engine.given is not None and not usable(engine.given):
-        return None, "bad_embedding"
-    return (None, look.value) if engine.given is None else (engine.given, "")
+def _probe(image: Image, engine: Remembering) -> tuple[Vector | None, float, str]:
+    """What the gate would compare, and its weight; or why it would compare nothing."""
+    found = find(image, engine)
+    if isinstance(found, Look):
+        return None, 1.0, found.value
+    vector = engine.embed(image, found.face)
+    return (vector, found.quality.weight, "") if usable(vector) else (None, 1.0, "bad_embedding")
 
 
 def embed_all(paths: Sequence[Path], pack: Pack, load: Loader, jobs: int) -> Generator[Embedded, None, None]:

@@ -125,9 +125,9 @@ def measure(
         operating,
         looks,
         independent(int((~enrolled).sum()), data.people),
-        _side(one, operating),
-        _side(first, operating),
-        _side(several, operating),
+        measured_side(one, operating),
+        measured_side(first, operating),
+        measured_side(several, operating),
         several.fmr(at_pair) if at_pair is not None and several.covers(at_pair) else None,
         first.fmr(at_pair) if at_pair is not None and first.covers(at_pair) else None,
         figures,
@@ -142,7 +142,8 @@ def farthest(rates: Sequence[Rate | None]) -> int | None:
     return max(tried, key=tried.__getitem__) if tried else None
 
 
-def _side(sample: Sample, operating: float) -> Side:
+def measured_side(sample: Sample, operating: float) -> Side:
+    """One side's rates and thresholds: for the usual target FMRs and `operating`, as far as its data support."""
     targets = {*TARGETS, operating}
     least = _rounded_up(sample.supports)
     if least <= MOST_FMR and least > min(targets):

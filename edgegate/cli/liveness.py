@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import cv2
-import numpy as np
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,22 +19,22 @@ from rich.table import Table
 
 from edgegate import __version__, logs
 from edgegate.adapters import load_faces, load_liveness
+from edgegate.calibration.problems import printable
 from edgegate.camera.recorded import VideoCamera
 from edgegate.cli.common import config_option, configuration_or_defaults
 from edgegate.errors import EdgeGateError, EndOfFrames
-from edgegate.faces.look import FaceLook
+from edgegate.faces.look import find
 from edgegate.files import exists, write_private
 from edgegate.images import read_image
 from edgegate.liveness import material
 from edgegate.liveness.evaluation import Tally, judge
 from edgegate.liveness.page import html
 from edgegate.liveness.report import HEADINGS, Report, as_dict, facts, notes, rows
-from edgegate.model import Image, Template, Unsealed, Vector
+from edgegate.model import Image, Look
 from edgegate.ports import Face, FaceEngine, LivenessEngine
 
 LOOKS_A_SECOND = 10
 """About how often the gate looks: of a video, so many frames a second are taken."""
-_MAX_NAME = 200
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     faces = load_faces(config, args.pack)
     engine = load_liveness(config, faces.pack, args.liveness_pack)
     report = Report(
-        data=_printable(args.folder.resolve().name),
+        data=printable(args.folder.resolve().name),
         engine=engine.name,
         live_at=engine.live_at,
         spoof_below=engine.spoof_below,
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     )
     _judge_all(found, engine, faces.engine, report)
     for problem in report.problems:
-        print(_printable(problem), file=sys.stderr)
+        print(printable(problem), file=sys.stderr)
     if not any(tally.frames for tally in (report.bona_fide, *report.attacks.values())):
         raise EdgeGateError("holds no picture that can be read", where=str(args.folder), next="see the lines above")
     if args.json:
@@ -97,42 +97,20 @@ def run(args: argparse.Namespace) -> int:
 def _judge_all(found: material.Material, engine: LivenessEngine, faces: FaceEngine, report: Report) -> None:
     columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     screen = Console(stderr=True)
-    find = _Compared(faces).find
+    find_face = partial(_compared, engine=faces)
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         for species, source in bar.track(found.sources):
             frames = _frames(source, report)
-            outcome = judge(frames, find, engine, with_cues=report.with_cues, sequence=source.sequence)
+            outcome = judge(frames, find_face, engine, with_cues=report.with_cues, sequence=source.sequence)
             if outcome.scores:
-                tally = report.bona_fide if species is None else report.attacks.setdefault(_printable(species), Tally())
+                tally = report.bona_fide if species is None else report.attacks.setdefault(printable(species), Tally())
                 tally.add(outcome, engine.live_at, sequence=source.sequence)
 
 
-class _Compared:
-    """The face that the gate would compare: its face stage is let look for nobody, and is told what it asks to embed.
-
-    Port `FaceEngine` around another, without its recogniser.
-    """
-
-    def __init__(self, engine: FaceEngine) -> None:
-        self._engine = engine
-        self.metric, self.dimensions = engine.metric, engine.dimensions
-        self._asked: list[Face] = []
-
-    def detect(self, image: Image) -> list[Face]:
-        return self._engine.detect(image)
-
-    def embed(self, image: Image, face: Face) -> Vector:
-        self._asked.append(face)
-        return np.zeros(self.dimensions, np.float32)
-
-    def find(self, image: Image) -> Face | None:
-        """None where the gate would not compare: nobody, several, or too poor."""
-        self._asked.clear()
-        stage = FaceLook(self, "", float("inf"))
-        stage.begin(Unsealed(Template(np.zeros(self.dimensions, np.float32), "")))
-        stage.look(image)
-        stage.end()
-        return self._asked[0] if self._asked else None
+def _compared(image: Image, engine: FaceEngine) -> Face | None:
+    """The face that the gate would compare; None for nobody, several, or one that is not fit."""
+    found = find(image, engine)
+    return None if isinstance(found, Look) else found.face
 
 
 def _frames(source: material.Source, report: Report) -> Iterator[Image]:
@@ -193,9 +171,3 @@ def _show(report: Report) -> None:
         console.print(note, markup=False)
     if report.problems:
         console.print(f"{len(report.problems)} file(s) or folder(s) were not used, see above", markup=False)
-
-
-def _printable(text: str) -> str:
-    """A name from a disk, as one line that a terminal can show."""
-    shown = "".join(char if char.isprintable() else "?" for char in text)
-    return shown if len(shown) <= _MAX_NAME else f"{shown[: _MAX_NAME - 1]}…"

@@ -20,7 +20,8 @@ from edgegate.config_checks import RECORDED
 from edgegate.doctor.machine import Machine
 from edgegate.doctor.report import Finding, fail, merge, ok, warn
 from edgegate.errors import EdgeGateError, EndOfFrames
-from edgegate.faces.quality import ENROL_MIN_SHARPNESS, GATE_MIN_SHARPNESS, sharpness
+from edgegate.faces.measures import sharpness
+from edgegate.faces.quality import ENROLMENT, GATE
 from edgegate.model import Button, Image
 from edgegate.ports import Camera, Face
 from edgegate.signals.pins import factory
@@ -128,10 +129,10 @@ def _brightness(seen: Light) -> Finding:
 def _sharp(focus: float) -> Finding:
     says = f"focus {focus:.0f}"
     remedy = "clean the lens, turn its ring until this number is highest, with a printed page at arm's length"
-    if focus < GATE_MIN_SHARPNESS:
-        return warn(f"nothing is sharp ({says}, {GATE_MIN_SHARPNESS:g} is the least)", remedy)
-    if focus < ENROL_MIN_SHARPNESS:
-        return warn(f"hardly sharp ({says}, {ENROL_MIN_SHARPNESS:g} is good)", remedy)
+    if focus < GATE.sharpness:
+        return warn(f"nothing is sharp ({says}, {GATE.sharpness:g} is the least)", remedy)
+    if focus < ENROLMENT.sharpness:
+        return warn(f"hardly sharp ({says}, {ENROLMENT.sharpness:g} is good)", remedy)
     return ok(says)
 
 

@@ -89,7 +89,7 @@ def _input_size(image: Image) -> tuple[int, int]:
     return fit[0], fit[1]
 
 
-class _Session(onnxruntime.InferenceSession):  # type: ignore[misc]
+class _Session(onnxruntime.InferenceSession):  # type: ignore[misc]  # onnxruntime has no types: its base is Any
     """Overwrites its inputs after each run: insightface makes them of the picture and hands them to nobody else."""
 
     def run(self, output_names: list[str], input_feed: Mapping[str, Any], run_options: Any = None) -> Any:

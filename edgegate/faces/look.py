@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from edgegate.faces.choice import GATE, chosen, same_place
 from edgegate.faces.comparison import Comparison
-from edgegate.faces.quality import assess
+from edgegate.faces.quality import Quality, assess
 from edgegate.model import Image, Look, Unsealed, Vector
 from edgegate.ports import Face, FaceEngine, Liveness, LivenessVerdict
 
@@ -41,6 +42,26 @@ class CountedEngine:
         return self._engine.embed(image, face)
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The face of a picture that may be compared, and what its look is worth."""
+
+    face: Face
+    quality: Quality
+
+
+def find(image: Image, engine: FaceEngine) -> Fit | Look:
+    """The face that the gate would compare, or why it would compare none."""
+    faces = engine.detect(image)
+    if not faces:
+        return Look.NO_FACE
+    face = chosen(faces, image, GATE)
+    if face is None:
+        return Look.SEVERAL_FACES
+    quality = assess(image, face)
+    return quality.fault if quality.fault is not None and quality.weight == 0 else Fit(face, quality)
+
+
 class FaceLook:
     """Port `Faces`: detector, choice, quality, liveness where it is asked for, recogniser, fusion."""
 
@@ -64,15 +85,10 @@ class FaceLook:
     def look(self, image: Image) -> Look:
         if self._comparison is None:
             raise RuntimeError("no presentation under way")
-        faces = self._engine.detect(image)
-        if not faces:
-            return Look.NO_FACE
-        face = chosen(faces, image, GATE)
-        if face is None:
-            return Look.SEVERAL_FACES
-        quality = assess(image, face)
-        if quality.fault is not None and quality.weight == 0:
-            return quality.fault
+        found = find(image, self._engine)
+        if isinstance(found, Look):
+            return found
+        face, quality = found.face, found.quality
         if self._last is not None and not same_place(self._last, face):
             if self._beginnings == BEGINNINGS:
                 return Look.SEVERAL_FACES

@@ -57,14 +57,7 @@ def enrol(photos: Sequence[Photo], engine: FaceEngine, pack_id: str, agree: floa
 def embed_for_enrolment(photo: Photo, engine: FaceEngine) -> Vector:
     """One photograph's embedding, together with its mirror image's, under the strict rules of enrolment."""
     name, image = photo
-    faces = engine.detect(image)
-    if not faces:
-        raise PhotoRefused("no_face", "no face is found", where=name, next="take it from the front, in good light")
-    face = choice.chosen(faces, image, choice.ENROLMENT)
-    if face is None:
-        raise PhotoRefused(
-            "several_faces", "shows several faces", where=name, next="take one with this person alone, or crop it"
-        )
+    face = _one_face(photo, engine, choice.ENROLMENT)
     fault = assess(image, face, ENROLMENT).fault
     if fault is Look.TOO_FAR:
         raise PhotoRefused(
@@ -99,14 +92,20 @@ def compare(first: Photo, second: Photo, engine: FaceEngine) -> float:
 
 def _embed_whoever(photo: Photo, engine: FaceEngine) -> Vector:
     """The embedding of the one face in front, however good."""
+    return engine.embed(photo[1], _one_face(photo, engine, choice.GATE))
+
+
+def _one_face(photo: Photo, engine: FaceEngine, rule: choice.Rule) -> Face:
     name, image = photo
     faces = engine.detect(image)
     if not faces:
-        raise PhotoRefused("no_face", "no face is found", where=name, next="use a picture taken from the front")
-    face = choice.chosen(faces, image, choice.GATE)
+        raise PhotoRefused("no_face", "no face is found", where=name, next="take it from the front, in good light")
+    face = choice.chosen(faces, image, rule)
     if face is None:
-        raise PhotoRefused("several_faces", "shows several faces", where=name, next="crop it to one person")
-    return engine.embed(image, face)
+        raise PhotoRefused(
+            "several_faces", "shows several faces", where=name, next="take one with this person alone, or crop it"
+        )
+    return face
 
 
 def _check_agreement(names: list[str], vectors: list[Vector], metric: str, agree: float) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from edgegate.faces.measures import Light, Pose, light, missing, mouth, pose, sharpness
+from edgegate.faces.measures import Light, Pose, light, missing, mouth, pose
 from edgegate.model import Image, Look
 from edgegate.ports import Face
-
-__all__ = ["ENROLMENT", "GATE", "Limits", "Quality", "assess", "sharpness"]
 
 FAR_UP, FAR_DOWN = 0.25, 0.85
 """`Pose.pitch` beyond which nothing is compared, whatever `Pose.nose` says."""
@@ -48,14 +46,9 @@ class Limits:
     """A face whose mouth shows less than this is covered."""
 
 
-GATE_MIN_WIDTH = 60
-GATE_MIN_SHARPNESS = 3.5
-ENROL_MIN_WIDTH = 80
-ENROL_MIN_SHARPNESS = 8.0
-
 GATE = Limits(
-    width=GATE_MIN_WIDTH,
-    sharpness=GATE_MIN_SHARPNESS,
+    width=60,
+    sharpness=3.5,
     yaw=0.6,
     roll=55.0,
     up=(0.31, 0.46),
@@ -68,8 +61,8 @@ GATE = Limits(
 )
 """Refuses what would not match anyway: a look that is not fit would be counted against its owner."""
 ENROLMENT = Limits(
-    width=ENROL_MIN_WIDTH,
-    sharpness=ENROL_MIN_SHARPNESS,
+    width=80,
+    sharpness=8.0,
     yaw=0.5,
     roll=20.0,
     up=(0.315, 0.465),
@@ -108,15 +101,17 @@ def assess(image: Image, face: Face, limits: Limits = GATE) -> Quality:
     if turned is not None and _turned_away(turned, limits):
         return Quality(Look.TURNED_AWAY, 0.0)
     lit = light(image, face)
-    fault = _ill_lit(lit, limits)
+    ill = _ill_lit(lit, limits)
+    if ill is not None:
+        return Quality(ill, 0.0)
     sharp_from = limits.sharpness * min(1.0, (lit.spread / USUAL_SPREAD) ** 2)
-    if fault is None and lit.sharpness < sharp_from:
+    if lit.sharpness < sharp_from:
         faint = lit.sharpness >= FAINT * sharp_from
         return Quality(Look.BLURRED if lit.highlight >= DIM else Look.TOO_DARK, LEAST_WEIGHT if faint else 0.0)
-    if fault is None:
-        shown = mouth(image, face)
-        fault = Look.COVERED if shown is not None and shown < limits.mouth else None
-    return Quality(fault, _weight(lit, turned, limits) if fault is None else 0.0)
+    shown = mouth(image, face)
+    if shown is not None and shown < limits.mouth:
+        return Quality(Look.COVERED, 0.0)
+    return Quality(None, _weight(lit, turned, limits))
 
 
 def _turned_away(turned: Pose, limits: Limits) -> bool:

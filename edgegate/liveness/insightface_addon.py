@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import onnxruntime
 from insightface.addons.liveness import DEFAULT_THRESHOLD, Liveness
 
 from edgegate.errors import EdgeGateError
+from edgegate.liveness.session import session
 from edgegate.liveness.settings import Settings, Thresholds
 from edgegate.model import Image
 from edgegate.ports import Face
@@ -29,14 +29,10 @@ class InsightfaceAddonEngine:
         thresholds = settings.thresholds or THRESHOLDS
         self.name = settings.name
         self.live_at, self.spoof_below = thresholds.live, thresholds.spoof
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = 1
         file = settings.models[0].file
         try:
             (data,) = models
-            session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            self._model = Liveness(file, session=session, threshold=self.live_at)
+            self._model = Liveness(file, session=session(data), threshold=self.live_at)
         except Exception as error:
             # Graphs of another kind fail in onnxruntime and insightface with errors of each.
             raise EdgeGateError(

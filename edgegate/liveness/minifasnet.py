@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgegate.errors import EdgeGateError
+from edgegate.liveness.session import session
 from edgegate.liveness.settings import Settings, Thresholds
 from edgegate.memory import Wiped
 from edgegate.model import Image
@@ -48,11 +49,11 @@ class MinifasnetEngine:
     def score(self, image: Image, face: Face) -> float | None:
         if face.width < MIN_PX or _room(image, face.box) < MIN_ROOM:
             return None
-        scores = [self._run(session, image, face.box, scale) for scale, session in self._models]
+        scores = [self._run(model, image, face.box, scale) for scale, model in self._models]
         middle = float(np.mean(scores))
         return middle if np.isfinite(middle) else None
 
-    def _run(self, session: onnxruntime.InferenceSession, image: Image, box: Box, scale: float) -> float:
+    def _run(self, model: onnxruntime.InferenceSession, image: Image, box: Box, scale: float) -> float:
         top, bottom, left, right = crop_of(image, box, scale)
         with Wiped() as wiped:
             size = (self._input.size, self._input.size)
@@ -60,7 +61,7 @@ class MinifasnetEngine:
             channels = crop if self._input.colour == "bgr" else crop[:, :, ::-1]
             planes = wiped(np.ascontiguousarray(channels.transpose(2, 0, 1)[None], np.float32))
             planes *= self._input.range / 255
-            classes = np.asarray(session.run(None, {session.get_inputs()[0].name: planes})[0][0], np.float64)
+            classes = np.asarray(model.run(None, {model.get_inputs()[0].name: planes})[0][0], np.float64)
         return float(_shares(classes)[self._live])
 
 
@@ -89,14 +90,10 @@ def _shares(classes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _load(settings: Settings, file: str, data: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # The models are so small that a second thread costs more than it gives.
-    options.intra_op_num_threads = 1
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        takes = [tuple(each.shape[1:]) for each in session.get_inputs()]
-        gives = [each.shape[-1] for each in session.get_outputs()]
+        loaded = session(data)
+        takes = [tuple(each.shape[1:]) for each in loaded.get_inputs()]
+        gives = [each.shape[-1] for each in loaded.get_outputs()]
     except Exception as error:
         # A file of another kind fails inside onnxruntime with errors of its own.
         raise EdgeGateError(
@@ -111,4 +108,4 @@ def _load(settings: Settings, file: str, data: bytes) -> onnxruntime.InferenceSe
             where=file,
             next="correct pack.yaml, or choose another pack",
         )
-    return session
+    return loaded

@@ -23,9 +23,7 @@ from edgegate.prove.scene import Scene
 def pack(scene: Scene) -> Pack:
     """The one that the gate would take. Raises ModelsMissing, EdgeGateError."""
     faces = scene.config.faces
-    return catalogue.choose(
-        faces.pack, faces.models_dir, lambda found: found.measured or exists(record.place(found, faces.models_dir))
-    )
+    return catalogue.choose(faces.pack, faces.models_dir, lambda found: record.measured(found, faces.models_dir))
 
 
 def manifest(found: Pack) -> Path:

@@ -52,7 +52,7 @@ class LineLost(GPIOZeroError):  # type: ignore[misc]  # gpiozero has no types: e
     """A line cannot be had, or no longer answers; the text names line and chip."""
 
 
-class GpiodFactory(Factory):  # type: ignore[misc]
+class GpiodFactory(Factory):  # type: ignore[misc]  # as above
     """`path` as /dev/gpiochip0, or a link to it. Raises OSError when it cannot be opened or is no GPIO chip."""
 
     def __init__(self, path: str) -> None:
@@ -104,7 +104,7 @@ def _board(label: str, count: int) -> Any:
     return BoardInfo(**dict.fromkeys(BoardInfo._fields, "") | known)
 
 
-class GpiodPin(PiPin):  # type: ignore[misc]
+class GpiodPin(PiPin):  # type: ignore[misc]  # as above
     """One line. Levels are those on the wire: what is active low is for the device to say."""
 
     def __init__(self, factory: GpiodFactory, info: Any) -> None:

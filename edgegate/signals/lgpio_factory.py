@@ -53,7 +53,7 @@ class LgpioPin(LGPIOPin):  # type: ignore[misc]  # gpiozero has no types: every 
             lgpio.gpio_free(self.factory._handle, self._number)
 
 
-class LgpioFactory(LGPIOFactory):  # type: ignore[misc]
+class LgpioFactory(LGPIOFactory):  # type: ignore[misc]  # as above
     """Raises lgpio.error when the chip cannot be opened, PinUnknownPi on another board."""
 
     def __init__(self, chip: int | None = None) -> None:

@@ -18,12 +18,12 @@ from edgegate.calibration.statistics import Indices
 from edgegate.errors import EdgeGateError
 from edgegate.faces import exposure
 from edgegate.faces.align import mirrored
-from edgegate.faces.look import FaceLook
+from edgegate.faces.look import Fit, find
 from edgegate.faces.pack import Pack
 from edgegate.faces.photos import embed_for_enrolment
 from edgegate.faces.quality import assess
 from edgegate.images import read_image
-from edgegate.model import Image, Template, Unsealed, Vector
+from edgegate.model import Image, Vector
 from edgegate.ports import FaceEngine
 from tests.accuracy.sequences import CONDITIONS, sequence
 
@@ -117,22 +117,12 @@ def _seen(photo: Image, key: tuple[int, int], engine: FaceEngine, whole: Whole) 
         if not faces:
             continue
         face = faces[0]
-        found[number], good[number] = True, _compared(once, frame)
+        found[number], good[number] = True, isinstance(find(frame, once), Fit)
         weight[number] = assess(frame, face).weight
         lit[number] = once.embed(frame, face)
         with unlit():
             plain[number] = engine.embed(frame, face)
     return first, found, good, weight, plain, lit
-
-
-def _compared(engine: Remembering, frame: Image) -> bool:
-    """Would the gate compare a face of this frame?"""
-    stage = FaceLook(engine, "", float("inf"))
-    stage.begin(Unsealed(Template(np.ones(engine.dimensions, np.float32), "")))
-    engine.given = None
-    stage.look(frame)
-    stage.end()
-    return engine.given is not None
 
 
 @contextmanager

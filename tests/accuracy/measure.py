@@ -16,7 +16,7 @@ import numpy as np
 
 from edgegate.adapters import open_engine
 from edgegate.calibration import plot
-from edgegate.calibration.measure import Side, _side
+from edgegate.calibration.measure import Side, measured_side
 from edgegate.calibration.sample import Sample, collect
 from edgegate.calibration.scores import Block, Crossed, Scores, fused
 from edgegate.calibration.statistics import Indices, Weights
@@ -153,7 +153,7 @@ def report(m: Material) -> list[tuple[str, Side]]:
         for number, each in enumerate(CONDITIONS):
             rate = of_condition(m, sample, number).fnmr(threshold)
             print(f"  {each.name:10} {rate.errors}/{rate.trials} {rate.value:.3f} ({rate.low:.3f}-{rate.high:.3f})")
-    return [(VARIANTS[0].name, _side(first, TARGET)), ("the gate", _side(samples[-1], TARGET))]
+    return [(VARIANTS[0].name, measured_side(first, TARGET)), ("the gate", measured_side(samples[-1], TARGET))]
 
 
 def main() -> None:

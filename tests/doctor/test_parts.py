@@ -27,7 +27,7 @@ from edgegate.doctor.machine import User
 from edgegate.doctor.parts import Seen
 from edgegate.doctor.report import Result
 from edgegate.errors import EdgeGateError
-from edgegate.faces.quality import ENROL_MIN_SHARPNESS, GATE_MIN_SHARPNESS
+from edgegate.faces.quality import ENROLMENT, GATE
 from edgegate.files import write_private
 from edgegate.model import Image
 from edgegate.stores import Entry
@@ -229,8 +229,8 @@ def test_focus_falls_with_blur() -> None:
     numbers = [parts.focus(sharp)]
     numbers += [parts.focus(np.asarray(cv2.GaussianBlur(sharp, (0, 0), sigma), np.uint8)) for sigma in (2, 5, 10)]
     assert numbers == sorted(numbers, reverse=True)
-    assert numbers[0] > ENROL_MIN_SHARPNESS
-    assert numbers[-1] < GATE_MIN_SHARPNESS
+    assert numbers[0] > ENROLMENT.sharpness
+    assert numbers[-1] < GATE.sharpness
     assert parts.focus(blank()) < 1
 
 

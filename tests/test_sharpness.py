@@ -8,7 +8,8 @@ import pytest
 
 from edgegate.camera.people import NAMES, portrait
 from edgegate.camera.scripted import Sensor
-from edgegate.faces.quality import ENROL_MIN_SHARPNESS, GATE_MIN_SHARPNESS, sharpness
+from edgegate.faces.measures import sharpness
+from edgegate.faces.quality import ENROLMENT, GATE
 from edgegate.model import Image
 from edgegate.ports import Face
 
@@ -25,7 +26,7 @@ def test_a_sharp_face_is_sharp_enough_and_noise_adds_little(name: str) -> None:
     clean = portrait(name)
     noisy = Sensor(np.random.default_rng(0)).expose(clean)
 
-    assert of(clean) > ENROL_MIN_SHARPNESS
+    assert of(clean) > ENROLMENT.sharpness
     assert of(clean) == pytest.approx(of(noisy), rel=0.1)
 
 
@@ -34,14 +35,14 @@ def test_a_blurred_face_does_not_pass_for_sharp_behind_noise(name: str) -> None:
     """Out of focus, with the sensor's noise on top: too blurred for the gate, and for enrolment all the more."""
     blurred = np.asarray(cv2.GaussianBlur(portrait(name), (0, 0), 12), np.uint8)
 
-    assert of(Sensor(np.random.default_rng(0)).expose(blurred)) < GATE_MIN_SHARPNESS
+    assert of(Sensor(np.random.default_rng(0)).expose(blurred)) < GATE.sharpness
 
 
 def test_a_bare_wall_is_not_sharp() -> None:
     """Noise alone is nothing to compare."""
     wall = np.full((300, 300, 3), 150, np.uint8)
 
-    assert sharpness(Sensor(np.random.default_rng(0)).expose(wall), Face((0, 0, 300, 300), 1.0)) < GATE_MIN_SHARPNESS
+    assert sharpness(Sensor(np.random.default_rng(0)).expose(wall), Face((0, 0, 300, 300), 1.0)) < GATE.sharpness
 
 
 def test_a_box_outside_the_picture_has_no_sharpness() -> None:
